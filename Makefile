@@ -1,0 +1,72 @@
+# Every target does its own set-up; a second run finds it done. See .ci/setup.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+BIN := .venv/bin
+NPX := ./node_modules/.bin
+# The browser that .ci/setup found, read when a recipe runs.
+BROWSER = CANDOR_CHROMIUM="$$(cat var/setup/chromium)"
+# `make test ARGS="-k gate"` hands arguments to pytest.
+ARGS ?=
+
+SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e)
+TYPED := relay $(wildcard tests/support)
+
+.PHONY: help setup demo run build check check-python check-extension test bench nightly lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 \t\2/' | expand -t 20
+
+setup: ## install what the other targets need (they do it themselves)
+	@.ci/setup
+
+demo: setup build ## the whole path in a real browser, with a summary (HEADED=1 to watch)
+	@$(BROWSER) $(PY) -m tests.demo $(ARGS)
+
+run: setup build ## a relay for your own browser, with instructions
+	@$(BROWSER) $(PY) -m tests.demo.run_own $(ARGS)
+
+build: ## the extension, into extension/dist/chromium
+	@.ci/setup node
+	@cd extension && node build.mjs
+
+check: ## linters, types, layers, size budgets (2 minutes at most)
+	@.ci/setup python node
+	@$(MAKE) --jobs=2 --output-sync=target check-python check-extension
+
+check-python:
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports
+
+check-extension:
+	@cd extension && $(NPX)/biome ci --error-on-warnings .
+	@cd extension && $(NPX)/tsc --noEmit
+	@cd extension && node build.mjs && node size.mjs && node lint.mjs
+
+test: setup build ## unit, vectors, guarantees, end to end (ARGS="..." goes to pytest)
+	@cd extension && $(NPX)/vitest run
+	@$(BROWSER) $(PY) -m pytest $(SUITES) $(ARGS)
+
+bench: setup build ## cost and throughput
+	@$(BROWSER) $(PY) -m pytest tests/bench $(ARGS)
+
+nightly: export CANDOR_EFFORT := full
+nightly: test ## the same tests with full effort
+
+lock: ## write the lock files anew from pyproject.toml and package.json (needs uv)
+	@for groups in "requirements.lock" "requirements-dev.lock --group dev"; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	    pyproject.toml --output-file $$groups; \
+	done
+	@cd extension && npm install --package-lock-only --loglevel=error
+
+clean: ## remove everything these targets made
+	@rm -rf .venv var extension/node_modules extension/dist .coverage .coverage.* .hypothesis \
+	  .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	@find relay tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Candor's relay, its Python client and the tools of the key holders."""
