@@ -1,0 +1,1 @@
+"""The wire protocol candor.v1 as pure functions and a state machine; does no I/O."""

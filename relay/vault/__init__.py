@@ -1,0 +1,1 @@
+"""Sign, seal and open; the only importer of `cryptography`."""
