@@ -12,6 +12,10 @@ BROWSER = CANDOR_CHROMIUM="$$(cat var/setup/chromium)"
 # `make test ARGS="-k gate"` hands arguments to pytest.
 ARGS ?=
 
+# Locks hold versions and hashes, and no word on where they came from.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
 SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e)
 TYPED := relay $(wildcard tests/support)
 
@@ -59,11 +63,9 @@ nightly: export CANDOR_EFFORT := full
 nightly: test ## the same tests with full effort
 
 lock: ## write the lock files anew from pyproject.toml and package.json (needs uv)
-	@for groups in "requirements.lock" "requirements-dev.lock --group dev"; do \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-	    pyproject.toml --output-file $$groups; \
-	done
+	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	@$(LOCK) --group build --output-file requirements-build.lock
 	@cd extension && npm install --package-lock-only --loglevel=error
 
 clean: ## remove everything these targets made
