@@ -19,7 +19,9 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e)
 TYPED := relay $(wildcard tests/support)
 
-.PHONY: help setup demo run build check check-python check-extension test bench nightly lock clean
+CHECKS := check-ruff check-mypy check-layers check-biome check-tsc check-dist
+
+.PHONY: help setup demo run build check $(CHECKS) test bench nightly lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 \t\2/' | expand -t 20
@@ -39,17 +41,25 @@ build: ## the extension, into extension/dist/chromium
 
 check: ## linters, types, layers, size budgets (2 minutes at most)
 	@.ci/setup python node
-	@$(MAKE) --jobs=2 --output-sync=target check-python check-extension
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(CHECKS)
 
-check-python:
+check-ruff:
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
-	@$(BIN)/mypy $(TYPED)
-	@$(BIN)/lint-imports
 
-check-extension:
-	@cd extension && $(NPX)/biome ci --error-on-warnings .
+check-mypy:
+	@$(BIN)/mypy $(TYPED)
+
+check-layers:
+	@$(BIN)/lint-imports --no-logo
+
+check-biome:
+	@cd extension && $(NPX)/biome ci --colors=off --error-on-warnings .
+
+check-tsc:
 	@cd extension && $(NPX)/tsc --noEmit
+
+check-dist:
 	@cd extension && node build.mjs && node size.mjs && node lint.mjs
 
 test: setup build ## unit, vectors, guarantees, end to end (ARGS="..." goes to pytest)

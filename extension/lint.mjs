@@ -34,8 +34,12 @@ try {
 const findings = [...report.errors, ...report.warnings, ...report.notices];
 const left = findings.filter(({ code, file }) => FIREFOX_ONLY.get(code) !== file);
 for (const { _type, code, message, description, file, line } of left) {
-  console.error(`lint: ${_type} ${code} in ${file ?? "?"}:${line ?? "?"}: ${message} ${description}`);
+  console.error(
+    `lint: ${_type} ${code} in ${file ?? "?"}:${line ?? "?"}: ${message} ${description}`,
+  );
 }
-const unused = [...FIREFOX_ONLY.keys()].filter((code) => !findings.some((one) => one.code === code));
+const unused = [...FIREFOX_ONLY.keys()].filter(
+  (code) => !findings.some((one) => one.code === code),
+);
 if (unused.length > 0) console.error(`lint: no longer reported, remove: ${unused.join(", ")}`);
 if (left.length > 0 || unused.length > 0) process.exitCode = 1;
