@@ -25,7 +25,7 @@ export interface CapturedColumns {
 export interface CaptureConfig {
   /** App number of the policy; recorded into every batch of this frame. */
   readonly app: number;
-  /** Granted signal bits that are also allowed by the policy; 0 = record nothing. */
+  /** Granted signal bits that are also allowed by the policy; 0 = record nothing, but stay (paused, excluded path). */
   readonly signals: number;
   /** Excluded path prefixes of this app, normalised. */
   readonly excludedPaths: readonly string[];
@@ -34,7 +34,10 @@ export interface CaptureConfig {
   readonly fromDwell: number;
 }
 
-/** Content script to worker. The worker answers each with the reply type below. */
+/**
+ * Content script to worker. The worker answers each with the reply type below. "start" is sent once a document (and once
+ * more after each "ask" and after `pageshow.persisted`), always with the document's own number.
+ */
 export type FromContent =
   | { readonly kind: "start"; readonly document: number; readonly top: boolean }
   | {
@@ -54,10 +57,12 @@ export interface ContentReply {
   readonly config: CaptureConfig | null;
 }
 
-/** Worker to content script (tabs.sendMessage): the configuration changed. */
+/**
+ * Worker to content scripts (tabs.sendMessage, to every frame of a tab). "ask": the configuration may have changed, send
+ * "start" again and use the reply, which is this frame's own. "detach": stop at once, send nothing more.
+ */
 export interface ToContent {
-  readonly kind: "config";
-  readonly config: CaptureConfig | null;
+  readonly kind: "ask" | "detach";
 }
 
 /** The closed states people see (popup, badge). */
@@ -96,7 +101,7 @@ export interface Offer {
   readonly policy: unknown;
   readonly policyHash: string;
   readonly notice: string;
-  /** Twelve words for the representative's policy key. */
+  /** Eight words for each policy key (protocol.md section 2). */
   readonly representativeWords: readonly string[];
   readonly controllerWords: readonly string[];
 }
