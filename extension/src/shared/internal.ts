@@ -111,7 +111,10 @@ export type FromPage =
   | { readonly kind: "state" }
   | { readonly kind: "offer"; readonly enrolment: string }
   /** After permissions.request in the page's own click. Grants: app number to signal names. */
-  | { readonly kind: "grant"; readonly grants: readonly { readonly app: number; readonly signals: readonly string[] }[] }
+  | {
+      readonly kind: "grant";
+      readonly grants: readonly { readonly app: number; readonly signals: readonly string[] }[];
+    }
   /** "No thanks": an empty receipt. */
   | { readonly kind: "decline" }
   | { readonly kind: "pause"; readonly scope: "site" | "hour" | "until_resumed" }

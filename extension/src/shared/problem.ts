@@ -25,6 +25,7 @@ export function describe(error: unknown): { readonly code: string; readonly mess
   const kind = error instanceof Error ? error.name : typeof error;
   return {
     code: `internal_${kind.toLowerCase()}`,
-    message: "Candor met a state it does not know. Nothing was sent. Try again, then report the code.",
+    message:
+      "Candor met a state it does not know. Nothing was sent. Try again, then report the code.",
   };
 }

@@ -44,3 +44,43 @@ export function packTarget(tag: string, role: string, inputType: string, landmar
     LANDMARK_PLACE * (LANDMARK_CODES.get(landmark) ?? 0)
   );
 }
+
+function code(words: ReadonlyMap<string, number>, word: string): number {
+  return words.get(word) ?? -1;
+}
+
+// Cells say where inside a button or link a click fell; elsewhere they would map the page's layout.
+const CELL_TAGS = ["a", "button"].map((word) => code(TAG_CODES, word));
+const CELL_ROLES = ["button", "link"].map((word) => code(ROLE_CODES, word));
+const CELL_INPUT_TYPES = ["button", "image", "reset", "submit"].map((word) =>
+  code(INPUT_TYPE_CODES, word),
+);
+
+/** A target taken apart: tag, role, input type, landmark. */
+export function splitTarget(target: number): readonly [number, number, number, number] {
+  return [
+    target % ROLE_PLACE,
+    Math.floor(target / ROLE_PLACE) % 256,
+    Math.floor(target / INPUT_TYPE_PLACE) % 64,
+    Math.floor(target / LANDMARK_PLACE),
+  ];
+}
+
+/** Tell whether every code in a target is one of its vocabulary. */
+export function isTarget(target: number): boolean {
+  const [tag, role, inputType, landmark] = splitTarget(target);
+  return (
+    tag <= tags.length &&
+    role <= roles.length &&
+    inputType <= inputTypes.length &&
+    landmark <= landmarks.length
+  );
+}
+
+/** Tell whether a click on this target may say in which of its 64 cells it fell. */
+export function mayHaveCell(target: number): boolean {
+  const [tag, role, inputType] = splitTarget(target);
+  return (
+    CELL_TAGS.includes(tag) || CELL_ROLES.includes(role) || CELL_INPUT_TYPES.includes(inputType)
+  );
+}
