@@ -141,3 +141,12 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
     stream: StreamId
     seq: Seq
+
+
+class DroppedRange(msgspec.Struct, frozen=True, gc=False):
+    """Proof that these seqs durably have the outcome `dropped`."""
+
+    stream: StreamId
+    first: Seq
+    last: Seq
+    reason: DropReason
