@@ -48,6 +48,8 @@ export type FromContent =
       readonly columns: CapturedColumns;
       /** Main-thread milliseconds used since the last flush. */
       readonly costMs: number;
+      /** Events that could not be kept since the last flush (buffer full, or a handler failed); nearly always 0. */
+      readonly lost: number;
     };
 
 /** The worker's reply: the configuration now in force, or null = detach, record nothing. */
