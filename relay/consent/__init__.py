@@ -1,1 +1,4 @@
-"""Decide from policy, receipt and time what may be recorded; pure, `now` is an argument."""
+"""What a participant said yes to, and what follows: policy, receipt, allowlist, gate, notice.
+
+Pure: `now`, randomness and signature checks are arguments.
+"""

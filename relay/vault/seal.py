@@ -1,6 +1,7 @@
-"""Sealing and opening: X-Wing HPKE for root keys, AES-256-GCM with padding for batches (protocol.md section 10).
+"""Sealing and opening: X-Wing HPKE for root keys, padded AES-256-GCM for batches.
 
-Owns the cryptographic operations; never fetches keys and never writes plaintext anywhere.
+Owns the cryptographic operations of protocol.md section 10; never fetches keys and never writes
+plaintext anywhere.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class OpeningKey:
         mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
         x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
         self._key = MLKEM768X25519PrivateKey(mlkem, x25519)
-        self.public: bytes = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        self.public: bytes = (
+            mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        )
 
     @classmethod
     def generate(cls) -> OpeningKey:
@@ -92,7 +95,9 @@ def seal(public_key: bytes, info: bytes, plaintext: bytes) -> bytes:
             X25519PublicKey.from_public_bytes(public_key[_MLKEM_PUBLIC_BYTES:]),
         )
     except ValueError:
-        msg = "This is no X-Wing public key (1216 bytes). Take it again from its holder's .pub file."
+        msg = (
+            "This is no X-Wing public key (1216 bytes). Take it again from its holder's .pub file."
+        )
         raise SignatureError(msg, code="key_invalid") from None
     return _SUITE.encrypt(plaintext, key, info=info)
 
@@ -108,7 +113,9 @@ def is_public_key(public_key: bytes) -> bool:
 
 def frame_key(root: bytes, salt: bytes) -> bytes:
     """Derive a segment's 32-byte frame key from its root key and its shred salt."""
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=b"candor/v1/frame").derive(root)
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=b"candor/v1/frame").derive(
+        root
+    )
 
 
 def padded_length(length: int) -> int:

@@ -43,7 +43,7 @@ class SigningKey:
 
 
 def is_valid(public_key: bytes, signature: bytes, label: str, *parts: Part) -> bool:
-    """Tell whether `signature` is this key's over label and parts; false for malformed input too."""
+    """Tell whether `signature` is this key's over label and parts; malformed input is not."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, transcript(label, *parts))
     except (InvalidSignature, ValueError):
@@ -58,5 +58,7 @@ def verify(public_key: bytes, signature: bytes, label: str, *parts: Part) -> Non
         SignatureError: The signature is not this key's over label and parts.
     """
     if not is_valid(public_key, signature, label, *parts):
-        msg = f"The signature for {label} does not verify. Check which key signed and that no byte changed."
-        raise SignatureError(msg)
+        raise SignatureError(
+            f"The signature for {label} does not verify. Check which key signed and that no byte "
+            "changed."
+        )
