@@ -1,0 +1,431 @@
+"""One installation without a browser: it enrols, grants, seals, streams, resumes and withdraws.
+
+Owns what is sealed and when; never seals what the newest confirmed receipt and the newest verified
+policy do not both allow. Used by tests, measurements and simulations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from websockets.exceptions import WebSocketException
+
+from relay.client import wire
+from relay.client.consenting import Consent, Grants
+from relay.client.enrolment import parse_enrolment
+from relay.client.joining import Offer, enrol_device, fetch_offer
+from relay.client.link import Link
+from relay.client.outbox import Events, Outbox
+from relay.client.state import State
+from relay.consent.document import Policy
+from relay.consent.receipt import receipt_hash
+from relay.errors import AccessError, CandorError, ProtocolError
+from relay.model import DeviceKey, DropReason, ReceiptHash, Seq, StreamId
+from relay.protocol.transcript import device_hash, stream_id
+from relay.vault.seal import OpeningKey
+from relay.vault.sign import SigningKey
+
+_SALT_BYTES: Final = 16
+_WAIT_S: Final = 30.0
+
+
+def system_ms() -> int:
+    """Return the system's clock in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Device:
+    """A device; use it in `async with`, which connects it if it is enrolled.
+
+    Args:
+        state: File that keeps everything over a kill; in memory where absent.
+        tls: From `web.tls_context`; the system's authorities where absent.
+        clock: Returns ms since 1970.
+    """
+
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], int] = system_ms,
+    ) -> None:
+        self.state = State(state)
+        self._tls = tls
+        self._clock = clock
+        self._key = SigningKey(self._secret("device_seed", SigningKey.generate().seed))
+        self.participant_key = OpeningKey(
+            self._secret("participant_seed", OpeningKey.generate().seed)
+        )
+        self._secret("stream_salt", os.urandom(_SALT_BYTES))
+        self.consent = Consent(self.state, self._key, self.participant_key)
+        self._outbox = Outbox(
+            self.state, self.consent, self.participant_key.public, self._announced
+        )
+        self._link: Link | None = None
+        self._changed = asyncio.Event()
+        self._refused: AccessError | None = None
+        self.notice = ""
+
+    async def __aenter__(self) -> Self:
+        """Connect if enrolled."""
+        if self.is_enrolled:
+            self.connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disconnect and close the state."""
+        await self.disconnect()
+        self.state.close()
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether the relay knows this device."""
+        return self.state.get("enrolled") is not None
+
+    @property
+    def policy(self) -> Policy:
+        """The pinned policy.
+
+        Raises:
+            AccessError: The device is not enrolled.
+        """
+        return self.consent.pinned
+
+    @property
+    def key(self) -> DeviceKey:
+        """The device's public key, 32 bytes."""
+        return DeviceKey(self._key.public)
+
+    @property
+    def stream(self) -> StreamId:
+        """Id of the stream now written."""
+        return stream_id(self.key, self._salt)
+
+    @property
+    def through(self) -> int:
+        """Highest seq up to which every batch has its outcome."""
+        return self.state.get_int("through")
+
+    @property
+    def last_seq(self) -> int:
+        """Highest seq used in this stream."""
+        return self.state.get_int("last_seq")
+
+    @property
+    def refused(self) -> dict[int, str]:
+        """Seqs the relay refused in this stream, with their reasons."""
+        return self.state.refused
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a session is open."""
+        return self._link is not None and self._link.ready.is_set()
+
+    def connect(self) -> None:
+        """Connect in the background and stay connected.
+
+        Raises:
+            AccessError: The device is not enrolled.
+        """
+        if self._link is None:
+            self._link = Link(self.policy.relay, self._tls, self.state, self)
+        self._link.start()
+
+    async def disconnect(self) -> None:
+        """Drop the connection and stay away until `connect`; the outbox keeps what waits."""
+        if self._link is not None:
+            await self._link.close()
+
+    async def offer(self, enrolment: str) -> Offer:
+        """Fetch and verify what a person would be asked; enrols nothing.
+
+        Raises:
+            CandorError: Anything in it does not verify, or the relay cannot be reached.
+        """
+        return await asyncio.to_thread(fetch_offer, parse_enrolment(enrolment), self._tls)
+
+    async def enrol(self, enrolment: str) -> Policy:
+        """Join a programme with a pasted enrolment string; then `grant` or `decline`.
+
+        Raises:
+            AccessError: The relay refused the code or this device.
+            InputError: The string is not whole.
+            SignatureError: Something does not verify; nothing was agreed.
+            CandorError: The relay cannot be reached; retryable.
+        """
+        parsed = parse_enrolment(enrolment)
+        offer = await asyncio.to_thread(fetch_offer, parsed, self._tls)
+        tried_before = self.state.get("tried_code") == parsed.code
+        self.state.put("tried_code", parsed.code)
+        try:
+            await enrol_device(offer, parsed, self._key, self.participant_key, self._tls)
+        except AccessError as error:
+            # Killed after the relay enrolled this very device with this very code.
+            if error.code != "device_exists" or not tried_before:
+                raise
+        except (OSError, WebSocketException, TimeoutError):
+            raise CandorError(
+                "The relay closed the connection while enrolling. Try again later.",
+                code="relay_unreachable",
+                retryable=True,
+            ) from None
+        with self.state.change():
+            self.consent.pin(offer.signed)
+            self.state.put("enrolled", 1)
+            self.state.put("tried_code", None)
+        self.notice = offer.notice
+        self.connect()
+        return offer.policy
+
+    async def grant(
+        self, grants: Grants, *, language: str = "en", timeout_s: float = _WAIT_S
+    ) -> ReceiptHash:
+        """Say yes to these signals, and wait for the relay's signed confirmation.
+
+        Args:
+            grants: Granted signal bits by app number; empty says no.
+            language: Language in which the notice was read.
+            timeout_s: How long to wait, seconds; the receipt is sent again later in any case.
+
+        Raises:
+            AccessError: The relay refused; `code` is its reason.
+            InputError: The policy does not offer this.
+            CandorError: The connection ended for good.
+            TimeoutError: It was not confirmed in time.
+        """
+        if self.state.get("left") is not None:
+            await self._leave_stream()
+        body, signature = self.consent.draft("pending", grants, self._clock(), language)
+        self._refused = None
+        if self._link is not None:
+            self._link.send_soon(wire.pack(wire.GRANT, body, signature))
+        await self._until(lambda: self.state.get("pending") is None, timeout_s)
+        return receipt_hash(body)
+
+    async def decline(self, *, timeout_s: float = _WAIT_S) -> ReceiptHash:
+        """Say no: a receipt that grants nothing; raises what `grant` raises."""
+        return await self.grant({}, timeout_s=timeout_s)
+
+    def stop(self) -> None:
+        """Withdraw at once on this device, also offline; `withdraw` delivers it."""
+        if self.state.get("leaving") is not None or self.consent.receipt_hash is None:
+            return
+        with self.state.change():
+            self.consent.draft("leaving", {}, self._clock())
+            self.state.put("pending", None)
+            self._outbox.forget_keys()
+            if self._link is not None and self.is_connected:
+                self.state.put("withdraw_through", self._link.announced)
+                self.state.drop(self._link.announced, DropReason.WITHDRAWN)
+            else:
+                self.state.drop(0, DropReason.WITHDRAWN)
+        if self._link is not None and self.is_connected:
+            self._link.send_soon(self._withdrawal())
+
+    async def withdraw(self, *, timeout_s: float = _WAIT_S) -> None:
+        """Withdraw, and wait for the relay's signed confirmation.
+
+        Raises:
+            AccessError: The relay refused; `code` is its reason.
+            CandorError: The connection ended for good.
+            TimeoutError: It was not confirmed in time; it stays withdrawn here and is sent again.
+        """
+        self._refused = None
+        self.stop()
+        await self._until(lambda: self.state.get("leaving") is None, timeout_s)
+
+    def seal(self, app: int, t0: int, document: int, events: Events) -> list[Seq]:
+        """Seal events into the outbox, one batch for each group of signals.
+
+        Args:
+            app: App number of the policy.
+            t0: First event, ticks of 10 ms since 1970.
+            document: Random 32-bit number of the page load.
+            events: Columns by signal.
+
+        Returns:
+            The seqs used, oldest first.
+
+        Raises:
+            AccessError: Something of it may not be recorded now; nothing was sealed.
+            ColumnsError: It breaks a bound; nothing was sealed.
+        """
+        seqs = self._outbox.seal(self.stream, app, t0, document, events, self._clock())
+        self._look_again()
+        return seqs
+
+    def seal_plaintext(self, app: int, group: int, plaintext: bytes) -> Seq:
+        """Seal bytes as they are, so that tests can make what readers must refuse.
+
+        Args:
+            app: App number of the policy.
+            group: 0, or 1 for key timing.
+            plaintext: Anything; the gate refuses what is too long.
+
+        Raises:
+            AccessError: Nothing may be recorded in this app now.
+        """
+        seq = self._outbox.seal_plaintext(self.stream, app, group, plaintext, self._clock())
+        self._look_again()
+        return seq
+
+    async def settled(self, *, timeout_s: float = _WAIT_S) -> int:
+        """Wait until every sealed batch has its outcome.
+
+        Returns:
+            The highest settled seq.
+
+        Raises:
+            CandorError: The connection ended for good.
+            TimeoutError: It took longer than `timeout_s` seconds.
+        """
+        await self._until(lambda: self.state.is_empty, timeout_s)
+        return self.through
+
+    # What the link asks.
+
+    def hello(self, challenge: wire.Challenge) -> bytes:
+        """Return the signed hello for a challenge."""
+        policy, receipt = self.policy, self.consent.receipt_hash
+        signature = self._key.sign(
+            "candor/v1/hello",
+            challenge.nonce,
+            policy.relay,
+            policy.programme,
+            self.stream,
+            device_hash(self.key),
+            receipt,
+            self.consent.policy_hash,
+            wire.VERSION,
+            wire.WEBSOCKET,
+            None,
+        )
+        return wire.pack(
+            wire.HELLO,
+            self.key,
+            self._salt,
+            policy.programme,
+            receipt,
+            self.consent.policy_hash,
+            wire.VERSION,
+            wire.WEBSOCKET,
+            None,
+            signature,
+        )
+
+    def welcomed(self, welcome: wire.Welcome) -> list[bytes]:
+        """Take a welcome; return the control frames to send before any batch."""
+        if welcome.policy is not None:
+            self.consent.adopt(welcome.policy)
+        if self.last_seq < welcome.resume:
+            # An old copy of the state was restored: these numbers belong to other batches.
+            self.start_stream()
+            raise ProtocolError("The relay knows more of this stream.", code="outbox_lost")
+        with self.state.change():
+            self.state.put("welcome_ms", self._clock())
+            self.state.put("stopped", None)
+            self.state.settle(welcome.resume, [])
+        if self.consent.signed("leaving") is not None:
+            if self.state.get("withdraw_through") is None:
+                self.state.put("withdraw_through", welcome.resume)
+            self.state.drop(welcome.resume, DropReason.WITHDRAWN)
+            return [self._withdrawal()]
+        receipt = self.consent.signed("pending")
+        if receipt is None and welcome.receipt != self.consent.receipt_hash:
+            receipt = self.consent.signed("receipt")
+        return [] if receipt is None else [wire.pack(wire.GRANT, *receipt)]
+
+    def heard(self, message: wire.RelayMessage) -> None:
+        """Take what the relay says about consent, policy and stopping."""
+        match message:
+            case wire.Granted():
+                self.consent.confirm_grant(message, self.stream)
+            case wire.Withdrawn():
+                self.consent.confirm_withdrawal(message, self.stream)
+                self.state.put("left", 1)
+            case wire.Stop():
+                self.state.put("stopped", message.reason.encode())
+            case wire.NewPolicy():
+                self.consent.adopt(message.policy)
+            case wire.Refusal():
+                self._refused = AccessError(
+                    f"The relay refused message {message.of}: {message.reason}. See protocol.md "
+                    "section 7.",
+                    code=message.reason,
+                )
+            case _:
+                raise ProtocolError("The relay sent a message that does not belong here.")
+        self._changed.set()
+
+    def settled_some(self) -> None:
+        """Wake whoever waits for a change."""
+        self._changed.set()
+
+    def start_stream(self) -> None:
+        """Begin a new stream; what the old one still held cannot be sent any more."""
+        self.state.start_stream(os.urandom(_SALT_BYTES))
+        self._outbox.forget_keys()
+
+    # Helpers.
+
+    @property
+    def _salt(self) -> bytes:
+        return self.state.get("stream_salt") or b""
+
+    def _secret(self, name: str, drawn: bytes) -> bytes:
+        """Return a kept secret, keeping the one just drawn if there was none."""
+        kept = self.state.get(name)
+        if kept is None:
+            self.state.put(name, drawn)
+            return drawn
+        return kept
+
+    def _announced(self) -> int:
+        return 0 if self._link is None else self._link.announced
+
+    def _look_again(self) -> None:
+        if self._link is not None:
+            self._link.look_again()
+
+    def _withdrawal(self) -> bytes:
+        body, signature = self.consent.signed("leaving") or (b"", b"")
+        through = self.state.get_int("withdraw_through")
+        proof = self._key.sign(
+            "candor/v1/withdraw",
+            self.policy.programme,
+            self.stream,
+            through,
+            receipt_hash(body),
+        )
+        return wire.pack(wire.WITHDRAW, through, body, signature, proof)
+
+    async def _leave_stream(self) -> None:
+        """After a withdrawal a new grant begins a new stream, with a hello of its own."""
+        self.start_stream()
+        self.state.put("left", None)
+        if self._link is not None:
+            await self._link.close()
+            self._link.start()
+
+    async def _until(self, holds: Callable[[], bool], timeout_s: float) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not holds():
+                if self._refused is not None:
+                    raise self._refused
+                if self._link is not None:
+                    self._link.check()
+                self._changed.clear()
+                await self._changed.wait()

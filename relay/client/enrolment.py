@@ -1,0 +1,71 @@
+"""The enrolment string: one line by which a person joins a programme (protocol.md section 2).
+
+Owns its form; whether the code is good only the relay can say.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, NamedTuple
+
+from relay.client.codec import pack_array, unpack_array
+from relay.errors import InputError, ProtocolError
+
+_PREFIX: Final = "candor1."
+_MAX_CHARS: Final = 1_024
+_MAX_ORIGIN_BYTES: Final = 255
+_FINGERPRINT_BYTES: Final = 32
+_CODE_BYTES: Final = 16
+_SIGNATURE_BYTES: Final = 64
+
+
+class Enrolment(NamedTuple):
+    """What the string says."""
+
+    relay: str
+    fingerprint: bytes
+    code: bytes
+    code_signature: bytes
+
+    def __repr__(self) -> str:
+        """Name the relay without the single-use code."""
+        return f"Enrolment(relay={self.relay!r})"
+
+
+def parse_enrolment(text: str) -> Enrolment:
+    """Read an enrolment string; white space around it, as pasting leaves it, is ignored.
+
+    Raises:
+        InputError: It is not a whole enrolment string.
+    """
+    line = text.strip()
+    if not line.startswith(_PREFIX) or len(line) > _MAX_CHARS:
+        raise _unusable()
+    encoded = line.removeprefix(_PREFIX)
+    try:
+        packed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+        parts = unpack_array(packed)
+    except (binascii.Error, ValueError, ProtocolError):
+        raise _unusable() from None
+    if base64.urlsafe_b64encode(packed).rstrip(b"=").decode() != encoded:
+        raise _unusable()
+    match parts:
+        case [str() as relay, bytes() as fingerprint, bytes() as code, bytes() as signature] if (
+            1 <= len(relay.encode()) <= _MAX_ORIGIN_BYTES
+            and len(fingerprint) == _FINGERPRINT_BYTES
+            and len(code) == _CODE_BYTES
+            and len(signature) == _SIGNATURE_BYTES
+            and pack_array(*parts) == packed
+        ):
+            return Enrolment(relay, fingerprint, code, signature)
+        case _:
+            raise _unusable()
+
+
+def _unusable() -> InputError:
+    return InputError(
+        "This is not a whole enrolment string. It begins with candor1. and is one line; copy it "
+        "again from the message of your representative.",
+        code="enrolment_malformed",
+    )

@@ -1,0 +1,284 @@
+"""The connection of a device to its relay: hello, credit, acks, and coming back after a cut.
+
+Owns the socket and what was announced on it; never decides what may be recorded and never sees a
+plaintext.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import ssl
+from collections import deque
+from typing import Final, Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
+
+from relay.client import wire
+from relay.client.state import State
+from relay.errors import CandorError, ProtocolError
+from relay.model import MAX_FRAME_BYTES, DropReason
+
+SUBPROTOCOL: Final = Subprotocol("candor.v1")
+_PING_S: Final = 20.0
+_OPEN_TIMEOUT_S: Final = 10.0
+_FIRST_DELAY_S: Final = 0.2
+_MAX_DELAY_S: Final = 30.0
+_LONG_DELAY_S: Final = 300.0
+_LOOK_AHEAD: Final = 256
+
+# Codes of protocol.md section 6 after which coming back by itself would do harm or no good.
+_FINAL_CODES: Final = {
+    1003: "text_frame",
+    1009: "too_large",
+    4403: "unknown_device",
+    4409: "superseded",
+    4426: "upgrade_required",
+}
+_LONG_BACK_OFF_CODES: Final = {4400, 4401}
+_SEQ_CONFLICT: Final = 4424
+
+
+class Owner(Protocol):
+    """What the device decides while the link is open."""
+
+    def hello(self, challenge: wire.Challenge) -> bytes:
+        """Return the signed hello for this challenge."""
+
+    def welcomed(self, welcome: wire.Welcome) -> list[bytes]:
+        """Take a welcome; return control frames to send before any batch."""
+
+    def heard(self, message: wire.RelayMessage) -> None:
+        """Take any message but acks and pongs."""
+
+    def settled_some(self) -> None:
+        """Learn that seqs were settled or the link failed for good."""
+
+    def start_stream(self) -> None:
+        """Begin a new stream: the relay cannot go on with this one."""
+
+
+def open_socket(relay: str, tls: ssl.SSLContext | None) -> connect:
+    """Return a connection to the relay's stream endpoint, to be awaited or used in `async with`.
+
+    Args:
+        relay: The relay's origin.
+        tls: The authorities to trust; the system's where absent.
+    """
+    secure = relay.startswith("https://")
+    return connect(
+        relay.replace("http", "ws", 1) + "/v1/stream",
+        subprotocols=[SUBPROTOCOL],
+        ssl=(tls or True) if secure else None,
+        compression=None,
+        ping_interval=None,
+        proxy=None,
+        open_timeout=_OPEN_TIMEOUT_S,
+        max_size=MAX_FRAME_BYTES,
+    )
+
+
+class Link:
+    """Keeps a device connected until `close`; start it with `start`.
+
+    Args:
+        relay: The relay's origin, from the pinned policy.
+        tls: The authorities to trust.
+        state: The device's memory.
+        owner: Who decides.
+    """
+
+    def __init__(self, relay: str, tls: ssl.SSLContext | None, state: State, owner: Owner) -> None:
+        self._relay = relay
+        self._tls = tls
+        self._state = state
+        self._owner = owner
+        self._socket: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._in_flight: deque[int] = deque()
+        self._announced_segments: set[bytes] = set()
+        self._controls: deque[bytes] = deque()
+        self._credit = 0
+        self._retry_s = 0.0
+        self.announced = 0
+        self.ready = asyncio.Event()
+        self.failure: CandorError | None = None
+
+    def start(self) -> None:
+        """Connect in the background and stay connected."""
+        if self._task is None or self._task.done():
+            self.failure = None
+            self._task = asyncio.create_task(self._stay())
+            self._task.add_done_callback(lambda _: self._owner.settled_some())
+
+    async def close(self) -> None:
+        """Disconnect and stay away until `start`."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def check(self) -> None:
+        """Go on only if this returns: the link stands, or will come back by itself.
+
+        Raises:
+            CandorError: It ended for good.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+
+    def send_soon(self, frame: bytes) -> None:
+        """Send a control frame on the open session; with none open, `welcomed` must repeat it."""
+        if self.ready.is_set():
+            self._controls.append(frame)
+            self._wake.set()
+
+    def look_again(self) -> None:
+        """Notice that the outbox has something new."""
+        self._wake.set()
+
+    async def _stay(self) -> None:
+        failures = 0
+        while True:
+            self._retry_s = 0.0
+            code = await self._converse()
+            failures = 0 if self.ready.is_set() else failures + 1
+            self._reset()
+            if code == _SEQ_CONFLICT:
+                self._owner.start_stream()
+            if code in _FINAL_CODES:
+                self._fail(
+                    CandorError(
+                        f"The relay closed the connection for good ({_FINAL_CODES[code]}). See "
+                        "protocol.md section 6 for what to do.",
+                        code=_FINAL_CODES[code],
+                    )
+                )
+                return
+            if self.failure is not None:
+                return
+            if code in _LONG_BACK_OFF_CODES:
+                delay = _LONG_DELAY_S
+            else:
+                delay = min(_FIRST_DELAY_S * 2**failures, _MAX_DELAY_S)
+            jitter = random.SystemRandom().uniform(0.5, 1.0)
+            await asyncio.sleep(max(delay * jitter, self._retry_s * (1 + jitter)))
+
+    async def _converse(self) -> int | None:
+        """Hold one connection; return the code with which it was closed, if one came."""
+        try:
+            async with open_socket(self._relay, self._tls) as socket:
+                await self._greet(socket)
+                sender = asyncio.create_task(self._send(socket))
+                pinger = asyncio.create_task(self._ping(socket))
+                try:
+                    await self._listen(socket)
+                finally:
+                    for task in (sender, pinger):
+                        task.cancel()
+                    await asyncio.gather(sender, pinger, return_exceptions=True)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+        except CandorError as error:
+            self._fail(error)
+        except (OSError, WebSocketException, TimeoutError):
+            return None
+        return None
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        challenge = wire.unpack(await socket.recv())
+        if not isinstance(challenge, wire.Challenge):
+            raise ProtocolError("The relay did not begin with a challenge.")
+        await socket.send(self._owner.hello(challenge))
+        welcome = wire.unpack(await socket.recv())
+        if not isinstance(welcome, wire.Welcome):
+            raise ProtocolError("The relay did not answer the hello with a welcome.")
+        self.announced = welcome.resume
+        self._credit = welcome.credit
+        self._controls.extend(self._owner.welcomed(welcome))
+        self.ready.set()
+        self._owner.settled_some()
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        while True:
+            message = wire.unpack(await socket.recv())
+            match message:
+                case wire.Ack():
+                    self._settle(message)
+                case wire.Retry():
+                    self._retry_s = message.after_ms / 1000
+                case wire.Pong():
+                    pass
+                case _:
+                    self._owner.heard(message)
+            self._wake.set()
+
+    def _settle(self, ack: wire.Ack) -> None:
+        if ack.through > self.announced or any(seq > ack.through for seq, _ in ack.refused):
+            raise ProtocolError("The relay acked a batch that was never announced.")
+        self._state.settle(ack.through, ack.refused)
+        while self._in_flight and self._in_flight[0] <= ack.through:
+            self._in_flight.popleft()
+        self._owner.settled_some()
+
+    async def _send(self, socket: ClientConnection) -> None:
+        while True:
+            self._wake.clear()
+            while frames := self._next_frames():
+                for frame in frames:
+                    await socket.send(frame)
+            await self._wake.wait()
+
+    def _next_frames(self) -> list[bytes]:
+        """Decide what goes out next, and count it as announced before it does."""
+        if self._controls:
+            return [self._controls.popleft()]
+        entries = self._state.waiting(self.announced, 1)
+        if not entries:
+            return []
+        entry = entries[0]
+        if entry.seq > self.announced + 1:
+            # The relay lost what it had acked: say that these will not come again.
+            return [self._drop(entry.seq - 1, DropReason.OUTBOX_CORRUPT)]
+        if entry.reason is not None:
+            last = entry.seq
+            for later in self._state.waiting(entry.seq, _LOOK_AHEAD):
+                if later.reason != entry.reason or later.seq != last + 1:
+                    break
+                last = later.seq
+            return [self._drop(last, DropReason(entry.reason))]
+        if len(self._in_flight) >= self._credit:
+            return []
+        self.announced = entry.seq
+        self._in_flight.append(entry.seq)
+        if entry.segment in self._announced_segments:
+            return [entry.frame]
+        self._announced_segments.add(entry.segment)
+        return [self._state.segment_frame(entry.segment), entry.frame]
+
+    def _drop(self, last: int, reason: DropReason) -> bytes:
+        first, self.announced = self.announced + 1, last
+        return wire.pack(wire.DROPPED, first, last, reason.value)
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        for echo in range(2**31):
+            await asyncio.sleep(_PING_S)
+            await socket.send(wire.pack(wire.PING, echo))
+
+    def _reset(self) -> None:
+        self.ready.clear()
+        self.announced = 0
+        self._in_flight.clear()
+        self._announced_segments.clear()
+        self._controls.clear()
+
+    def _fail(self, error: CandorError) -> None:
+        self.failure = error
+        self._owner.settled_some()

@@ -1,0 +1,131 @@
+"""HTTPS requests to a relay: fetching policies and notices, and signed reading.
+
+Owns transport and status codes only; never verifies what came and follows no redirect.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from relay.errors import AccessError, CandorError, InputError
+
+_TIMEOUT_S: Final = 30.0
+_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_OK: Final = 200
+_SERVER_FAULT: Final = 500
+_MAX_DETAIL_CHARS: Final = 300
+
+
+def tls_context(cafile: Path | None = None) -> ssl.SSLContext:
+    """Return a context that checks names and certificates.
+
+    Args:
+        cafile: PEM file of the only authorities to trust; the system's where absent.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except (OSError, ssl.SSLError):
+        raise InputError(
+            "The file of trusted authorities cannot be read as PEM certificates. Check --cafile."
+        ) from None
+
+
+class Web:
+    """A relay's HTTPS side.
+
+    Args:
+        origin: Such as "https://candor.corp.example"; http only ever reaches loopback.
+        tls: From `tls_context`; the system's authorities where absent.
+
+    Raises:
+        InputError: The origin is none.
+    """
+
+    def __init__(self, origin: str, tls: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+            raise InputError(
+                "A relay's address looks like https://candor.corp.example, with nothing after it."
+            )
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port
+        self._tls = tls
+
+    def get(self, path: str) -> bytes:
+        """Fetch a public document.
+
+        Raises:
+            AccessError: The relay does not have it.
+            CandorError: The relay cannot be reached or fails; retryable.
+        """
+        return self._exchange("GET", path, None, {})
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Send a msgpack body and return the answer's.
+
+        Raises:
+            AccessError: The relay refuses the request.
+            CandorError: The relay cannot be reached or fails; retryable.
+        """
+        return self._exchange(
+            "POST", path, body, {"Content-Type": "application/msgpack", **headers}
+        )
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> bytes:
+        connection = self._connection()
+        try:
+            connection.request(method, path, body=body, headers=dict(headers))
+            response = connection.getresponse()
+            answer = response.read(_MAX_ANSWER_BYTES)
+        except ssl.SSLCertVerificationError:
+            raise AccessError(
+                "The relay's certificate is not from a trusted authority. If your company has "
+                "its own, name its file with --cafile.",
+                code="untrusted_relay",
+            ) from None
+        except (OSError, http.client.HTTPException):
+            raise CandorError(
+                f"The relay at {self.origin} cannot be reached. Check the address and the network.",
+                code="relay_unreachable",
+                retryable=True,
+            ) from None
+        finally:
+            connection.close()
+        if response.status == _OK:
+            return answer
+        message = f"The relay answered {response.status}{_detail(answer)}"
+        if response.status >= _SERVER_FAULT:
+            raise CandorError(message, code="relay_failed", retryable=True)
+        raise AccessError(message, code="relay_refused")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._secure:
+            return http.client.HTTPSConnection(
+                self._host, self._port, timeout=_TIMEOUT_S, context=self._tls or tls_context()
+            )
+        return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+
+
+def _detail(answer: bytes) -> str:
+    """Take the explanation out of an RFC 9457 problem, if there is one fit to print."""
+    try:
+        problem = json.loads(answer)
+    except ValueError:
+        return "."
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    if isinstance(detail, str) and detail.isprintable() and len(detail) <= _MAX_DETAIL_CHARS:
+        return f": {detail}"
+    return "."
