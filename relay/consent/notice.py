@@ -47,8 +47,8 @@ _LIMITS = (
 )
 _RIGHTS = (
     (
-        "You can withdraw at any time, as easily as you agreed, without giving a reason and without "
-        "any consequence. What was done before stays lawful (GDPR, article 7(3))."
+        "You can withdraw at any time, as easily as you agreed, without giving a reason and "
+        "without any consequence. What was done before stays lawful (GDPR, article 7(3))."
     ),
     (
         "You can ask for access to your data, its correction, erasure, restriction, or a copy to "
@@ -97,8 +97,8 @@ def render_notice(policy: Policy) -> str:
             "Who can read it",
             [
                 (
-                    f"Your browser seals everything before it leaves, and sends it to {policy.relay}. "
-                    "Opening it takes two keys, held by two sides on their own machines: the "
+                    f"Your browser seals everything before it leaves, and sends it to "
+                    f"{policy.relay}. Opening it takes two keys, held by two sides on their own machines: the "
                     f"researchers' and that of your representative, {contacts.representative.name}"
                     ". Neither can open anything alone. The operator cannot open anything."
                 ),
@@ -110,8 +110,8 @@ def render_notice(policy: Policy) -> str:
             "How long",
             [
                 (
-                    f"Recording is possible from {date(policy.first_day)} to {date(policy.last_day)} "
-                    "(UTC), and ends by itself."
+                    f"Recording is possible from {date(policy.first_day)} to "
+                    f"{date(policy.last_day)} (UTC), and ends by itself."
                 ),
                 retention_sentence(policy),
             ],
@@ -120,8 +120,8 @@ def render_notice(policy: Policy) -> str:
             "How to stop",
             [
                 (
-                    "Pause: one click on the Candor button, for the site, for an hour, or until you "
-                    "resume. Withdraw: the Candor button, then Withdraw; it takes effect on your "
+                    "Pause: one click on the Candor button, for the site, for an hour, or until "
+                    "you resume. Withdraw: the Candor button, then Withdraw; it takes effect on your "
                     "computer at once, also offline. Removing the extension stops it too."
                 ),
             ],

@@ -110,8 +110,8 @@ def policy_sentences(policy: Policy) -> list[str]:
         *(f"In {app_sentence(app)}" for app in policy.apps),
         *([KEY_TIMING_LEAK] if "key_timing" in signals_used(policy) else []),
         (
-            f"Recordings go to {policy.relay}, sealed. Reading them takes two keys: the researchers' "
-            f"and that of {policy.contacts.representative.name}."
+            f"Recordings go to {policy.relay}, sealed. Reading them takes two keys: the "
+            f"researchers' and that of {policy.contacts.representative.name}."
         ),
         retention_sentence(policy),
         f"Nothing computed from fewer than {policy.k} people is given out as anonymous.",

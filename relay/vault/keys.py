@@ -144,8 +144,8 @@ def save_keys(keys: KeyFile, directory: Path) -> tuple[Path, Path]:
                 f"{path.name} is already there and is not overwritten. Choose another directory, "
                 "or remove the old keys yourself if nothing was sealed to them."
             )
-    write_private(private, _json(keys))
-    write_new(public, _json(keys.public()), 0o644)
+    write_private(private, key_json(keys))
+    write_new(public, key_json(keys.public()), 0o644)
     return private, public
 
 
@@ -276,5 +276,6 @@ def _length(name: str, *, private: bool) -> int:
     return SEALING_KEY_BYTES if name in SEALING_KEY_NAMES and not private else KEY_BYTES
 
 
-def _json(value: KeyFile | PublicKeys) -> bytes:
+def key_json(value: KeyFile | PublicKeys) -> bytes:
+    """Return the bytes of a key file."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

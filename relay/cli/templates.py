@@ -1,0 +1,155 @@
+"""The files that `candor init` writes: settings and a commented policy draft.
+
+Owns their text; never writes a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+
+from relay.consent.origins import host_of, is_loopback
+from relay.model import SIGNAL_BY_NAME
+from relay.settings import Settings
+
+DEMO_DAYS = 183
+
+_POLICY = """\
+# The policy of this programme: what may be recorded, where, for whom, for how long.
+# `candor policy check` says what it means for a person and what is still wrong. When it is right,
+# the controller and the representative each sign it on their own machine (`candor policy sign`).
+# The notice that people read is made from these facts.
+
+programme = {programme}     # a-z, 0-9 and -; never changes
+number = 1                  # rises with each version
+mark = {mark}               # "none", or "demo" where one machine holds all keys
+relay = {relay}             # where devices send to; never changes
+
+eligible = {eligible}       # who is asked, in one sentence
+purposes = {purposes}       # what for, one sentence each
+
+k = 10                      # nothing from fewer people is given out as anonymous
+retention_days = 183        # then what is needed to read a day's recordings is destroyed
+backup_days = 7             # and backups are unreadable this many days later
+
+[window]                    # UTC, both days included
+first_day = {first_day}
+last_day = {last_day}
+
+[contacts.controller]       # who answers for the programme
+name = {controller_name}
+email = {controller_email}
+
+[contacts.data_protection_officer]
+name = {officer_name}
+email = {officer_email}
+
+[contacts.representative]   # of the employees; holds the second key
+name = {representative_name}
+email = {representative_email}
+
+[keys]                      # public keys; a change makes another programme
+{keys}
+
+# One table for each app. Numbers are never reused. Exact origins only. Nothing below an excluded
+# path is recorded. Signals: {signals}.
+# key_timing can identify a person by how they type; leave it out unless a purpose needs it.
+{apps}"""
+
+_APP = """
+[[apps]]
+app = {number}
+id = {id}
+name = {name}
+origins = [{origin}]
+excluded_paths = {excluded}  # such as ["/payroll"]
+signals = {signals}
+"""
+
+_DEMO = {
+    "programme": "demo",
+    "eligible": "Whoever tries Candor on this computer.",
+    "purposes": ["Showing how Candor works, with nobody's real work."],
+    "controller_name": "Demo controller",
+    "controller_email": "controller@corp.example",
+    "officer_name": "Demo data protection officer",
+    "officer_email": "privacy@corp.example",
+    "representative_name": "Demo representative",
+    "representative_email": "representative@corp.example",
+}
+_BLANK: dict[str, object] = {name: [] if name == "purposes" else "" for name in _DEMO}
+
+
+def settings_toml(relay: str, keys: Mapping[str, str]) -> str:
+    """Return candor.toml for a relay that devices reach at this origin."""
+    port = relay.removesuffix("/").rpartition(":")[2]
+    local_port = port if is_loopback(relay) and port.isdigit() else None
+    lines = [
+        "# Settings of this relay; `candor settings` prints them all, docs/settings.md explains.",
+        "# Both public keys decide whose policies are accepted here.",
+        f"controller_key = {_toml(keys['controller'])}",
+        f"representative_key = {_toml(keys['representative'])}",
+        f"port = {local_port or Settings().port}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draft_toml(
+    relay: str, apps: Sequence[str], keys: Mapping[str, str], *, demo_from: dt.date | None
+) -> str:
+    """Return a policy draft.
+
+    Args:
+        relay: Origin of the relay.
+        apps: Origins of apps, one app each.
+        keys: Public keys by name.
+        demo_from: First day of a demonstration, which is filled in completely; None leaves open
+            what a person must decide.
+    """
+    last = demo_from and demo_from + dt.timedelta(days=DEMO_DAYS - 1)
+    values = {
+        **(_BLANK if demo_from is None else _DEMO),
+        "mark": "none" if demo_from is None else "demo",
+        "relay": relay,
+        "first_day": demo_from.isoformat() if demo_from else "",
+        "last_day": last.isoformat() if last else "",
+    }
+    ids = _ids(apps)
+    return _POLICY.format(
+        **{name: _toml(value) for name, value in values.items()},
+        keys="\n".join(f"{name} = {_toml(key)}" for name, key in sorted(keys.items())),
+        signals=", ".join(SIGNAL_BY_NAME),
+        apps="".join(
+            _app(number, ids[number - 1], origin, demo=demo_from is not None)
+            for number, origin in enumerate(apps, start=1)
+        ),
+    )
+
+
+def _app(number: int, app_id: str, origin: str, *, demo: bool) -> str:
+    signals = sorted(name for name in SIGNAL_BY_NAME if demo or name != "key_timing")
+    return _APP.format(
+        number=number,
+        id=_toml(app_id),
+        name=_toml(app_id.upper() if len(app_id) <= len("crm") else app_id.capitalize()),
+        origin=_toml(origin),
+        excluded=_toml(["/payroll"] if demo else []),
+        signals=_toml(signals),
+    )
+
+
+def _ids(origins: Sequence[str]) -> list[str]:
+    """Return an id for each origin: the first label of its host, made unique."""
+    ids: list[str] = []
+    for number, origin in enumerate(origins, start=1):
+        label = host_of(origin).strip("[]").partition(".")[0].replace("_", "-")[:24]
+        usable = label if label.isalnum() and not label.isdigit() else f"app-{number}"
+        ids.append(usable if usable not in ids else f"{usable}-{number}")
+    return ids
+
+
+def _toml(value: object) -> str:
+    """Write text or a list of texts as TOML, which for these is the same as JSON."""
+    return json.dumps(value, ensure_ascii=False)
