@@ -98,9 +98,10 @@ def render_notice(policy: Policy) -> str:
             [
                 (
                     f"Your browser seals everything before it leaves, and sends it to "
-                    f"{policy.relay}. Opening it takes two keys, held by two sides on their own machines: the "
-                    f"researchers' and that of your representative, {contacts.representative.name}"
-                    ". Neither can open anything alone. The operator cannot open anything."
+                    f"{policy.relay}. Opening it takes two keys, held by two sides on their own "
+                    f"machines: the researchers' and that of your representative, "
+                    f"{contacts.representative.name}. Neither can open anything alone. The "
+                    "operator cannot open anything."
                 ),
                 "Your own copy opens on your own computer.",
                 f"Nothing computed from fewer than {policy.k} people is given out as anonymous.",
@@ -121,8 +122,8 @@ def render_notice(policy: Policy) -> str:
             [
                 (
                     "Pause: one click on the Candor button, for the site, for an hour, or until "
-                    "you resume. Withdraw: the Candor button, then Withdraw; it takes effect on your "
-                    "computer at once, also offline. Removing the extension stops it too."
+                    "you resume. Withdraw: the Candor button, then Withdraw; it takes effect on "
+                    "your computer at once, also offline. Removing the extension stops it too."
                 ),
             ],
         ),
