@@ -15,6 +15,7 @@ from relay.cli.enrol import enrol
 from relay.cli.init import init
 from relay.cli.keys import keys
 from relay.cli.policy import policy
+from relay.cli.read import open_, request, unlock
 from relay.cli.settings import settings
 from relay.errors import AccessError, CandorError, InputError, SignatureError, StoreError
 
@@ -65,3 +66,6 @@ main.add_command(keys)
 main.add_command(policy)
 main.add_command(enrol)
 main.add_command(settings)
+main.add_command(request)
+main.add_command(unlock)
+main.add_command(open_)

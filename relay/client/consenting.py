@@ -77,6 +77,11 @@ class Consent:
         signed = self.signed("receipt")
         return None if signed is None else receipt_hash(signed[0])
 
+    @property
+    def receipt_policy(self) -> PolicyHash:
+        """Hash of the policy that the newest confirmed receipt was given for; empty if none."""
+        return PolicyHash(b"" if self._receipt is None else self._receipt.policy_hash)
+
     def signed(self, name: str) -> Signed | None:
         """Return a kept receipt: "receipt", "pending" (a grant) or "leaving" (a withdrawal)."""
         stored = self._state.get(name)

@@ -127,7 +127,7 @@ class Outbox:
     def _segment(
         self, stream: StreamId, receipt: ReceiptHash, app: int, group: int, now_ms: int
     ) -> Segment:
-        standing = Standing(stream, receipt, self._consent.policy_hash, app, group)
+        standing = Standing(stream, receipt, self._consent.receipt_policy, app, group)
         segment = self._segments.get((app, group))
         if (
             segment is None

@@ -55,7 +55,7 @@ def begin_segment(
 
     Args:
         standing: What the segment stands on.
-        policy: The verified policy whose hash `standing` names.
+        policy: A verified policy of this programme; keys are the same in all of them.
         participant_key: The participant's own X-Wing public key, 1216 bytes.
         now_ms: The device's clock.
     """
