@@ -24,15 +24,14 @@ from relay.client.joining import Offer, enrol_device, fetch_offer
 from relay.client.link import Link
 from relay.client.outbox import Events, Outbox
 from relay.client.state import State
+from relay.client.voice import SALT_BYTES, Voice
 from relay.consent.document import Policy
 from relay.consent.receipt import receipt_hash
-from relay.errors import AccessError, CandorError, ProtocolError
+from relay.errors import AccessError, CandorError
 from relay.model import DeviceKey, DropReason, ReceiptHash, Seq, StreamId
-from relay.protocol.transcript import device_hash, stream_id
 from relay.vault.seal import OpeningKey
 from relay.vault.sign import SigningKey
 
-_SALT_BYTES: Final = 16
 _WAIT_S: Final = 30.0
 
 
@@ -64,14 +63,13 @@ class Device:
         self.participant_key = OpeningKey(
             self._secret("participant_seed", OpeningKey.generate().seed)
         )
-        self._secret("stream_salt", os.urandom(_SALT_BYTES))
+        self._secret("stream_salt", os.urandom(SALT_BYTES))
         self.consent = Consent(self.state, self._key, self.participant_key)
         self._outbox = Outbox(
             self.state, self.consent, self.participant_key.public, self._announced
         )
+        self._voice = Voice(self.state, self.consent, self._outbox, self._key, clock)
         self._link: Link | None = None
-        self._changed = asyncio.Event()
-        self._refused: AccessError | None = None
         self.notice = ""
 
     async def __aenter__(self) -> Self:
@@ -107,12 +105,12 @@ class Device:
     @property
     def key(self) -> DeviceKey:
         """The device's public key, 32 bytes."""
-        return DeviceKey(self._key.public)
+        return self._voice.key
 
     @property
     def stream(self) -> StreamId:
         """Id of the stream now written."""
-        return stream_id(self.key, self._salt)
+        return self._voice.stream
 
     @property
     def through(self) -> int:
@@ -141,7 +139,7 @@ class Device:
             AccessError: The device is not enrolled.
         """
         if self._link is None:
-            self._link = Link(self.policy.relay, self._tls, self.state, self)
+            self._link = Link(self.policy.relay, self._tls, self.state, self._voice)
         self._link.start()
 
     async def disconnect(self) -> None:
@@ -209,7 +207,7 @@ class Device:
         if self.state.get("left") is not None:
             await self._leave_stream()
         body, signature = self.consent.draft("pending", grants, self._clock(), language)
-        self._refused = None
+        self._voice.refusal = None
         if self._link is not None:
             self._link.send_soon(wire.pack(wire.GRANT, body, signature))
         await self._until(lambda: self.state.get("pending") is None, timeout_s)
@@ -233,7 +231,7 @@ class Device:
             else:
                 self.state.drop(0, DropReason.WITHDRAWN)
         if self._link is not None and self.is_connected:
-            self._link.send_soon(self._withdrawal())
+            self._link.send_soon(self._voice.withdrawal())
 
     async def withdraw(self, *, timeout_s: float = _WAIT_S) -> None:
         """Withdraw, and wait for the relay's signed confirmation.
@@ -243,7 +241,7 @@ class Device:
             CandorError: The connection ended for good.
             TimeoutError: It was not confirmed in time; it stays withdrawn here and is sent again.
         """
-        self._refused = None
+        self._voice.refusal = None
         self.stop()
         await self._until(lambda: self.state.get("leaving") is None, timeout_s)
 
@@ -295,95 +293,7 @@ class Device:
         await self._until(lambda: self.state.is_empty, timeout_s)
         return self.through
 
-    # What the link asks.
-
-    def hello(self, challenge: wire.Challenge) -> bytes:
-        """Return the signed hello for a challenge."""
-        policy, receipt = self.policy, self.consent.receipt_hash
-        signature = self._key.sign(
-            "candor/v1/hello",
-            challenge.nonce,
-            policy.relay,
-            policy.programme,
-            self.stream,
-            device_hash(self.key),
-            receipt,
-            self.consent.policy_hash,
-            wire.VERSION,
-            wire.WEBSOCKET,
-            None,
-        )
-        return wire.pack(
-            wire.HELLO,
-            self.key,
-            self._salt,
-            policy.programme,
-            receipt,
-            self.consent.policy_hash,
-            wire.VERSION,
-            wire.WEBSOCKET,
-            None,
-            signature,
-        )
-
-    def welcomed(self, welcome: wire.Welcome) -> list[bytes]:
-        """Take a welcome; return the control frames to send before any batch."""
-        if welcome.policy is not None:
-            self.consent.adopt(welcome.policy)
-        if self.last_seq < welcome.resume:
-            # An old copy of the state was restored: these numbers belong to other batches.
-            self.start_stream()
-            raise ProtocolError("The relay knows more of this stream.", code="outbox_lost")
-        with self.state.change():
-            self.state.put("welcome_ms", self._clock())
-            self.state.put("stopped", None)
-            self.state.settle(welcome.resume, [])
-        if self.consent.signed("leaving") is not None:
-            if self.state.get("withdraw_through") is None:
-                self.state.put("withdraw_through", welcome.resume)
-            self.state.drop(welcome.resume, DropReason.WITHDRAWN)
-            return [self._withdrawal()]
-        receipt = self.consent.signed("pending")
-        if receipt is None and welcome.receipt != self.consent.receipt_hash:
-            receipt = self.consent.signed("receipt")
-        return [] if receipt is None else [wire.pack(wire.GRANT, *receipt)]
-
-    def heard(self, message: wire.RelayMessage) -> None:
-        """Take what the relay says about consent, policy and stopping."""
-        match message:
-            case wire.Granted():
-                self.consent.confirm_grant(message, self.stream)
-            case wire.Withdrawn():
-                self.consent.confirm_withdrawal(message, self.stream)
-                self.state.put("left", 1)
-            case wire.Stop():
-                self.state.put("stopped", message.reason.encode())
-            case wire.NewPolicy():
-                self.consent.adopt(message.policy)
-            case wire.Refusal():
-                self._refused = AccessError(
-                    f"The relay refused message {message.of}: {message.reason}. See protocol.md "
-                    "section 7.",
-                    code=message.reason,
-                )
-            case _:
-                raise ProtocolError("The relay sent a message that does not belong here.")
-        self._changed.set()
-
-    def settled_some(self) -> None:
-        """Wake whoever waits for a change."""
-        self._changed.set()
-
-    def start_stream(self) -> None:
-        """Begin a new stream; what the old one still held cannot be sent any more."""
-        self.state.start_stream(os.urandom(_SALT_BYTES))
-        self._outbox.forget_keys()
-
     # Helpers.
-
-    @property
-    def _salt(self) -> bytes:
-        return self.state.get("stream_salt") or b""
 
     def _secret(self, name: str, drawn: bytes) -> bytes:
         """Return a kept secret, keeping the one just drawn if there was none."""
@@ -400,21 +310,9 @@ class Device:
         if self._link is not None:
             self._link.look_again()
 
-    def _withdrawal(self) -> bytes:
-        body, signature = self.consent.signed("leaving") or (b"", b"")
-        through = self.state.get_int("withdraw_through")
-        proof = self._key.sign(
-            "candor/v1/withdraw",
-            self.policy.programme,
-            self.stream,
-            through,
-            receipt_hash(body),
-        )
-        return wire.pack(wire.WITHDRAW, through, body, signature, proof)
-
     async def _leave_stream(self) -> None:
         """After a withdrawal a new grant begins a new stream, with a hello of its own."""
-        self.start_stream()
+        self._voice.start_stream()
         self.state.put("left", None)
         if self._link is not None:
             await self._link.close()
@@ -422,10 +320,12 @@ class Device:
 
     async def _until(self, holds: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
-            while not holds():
-                if self._refused is not None:
-                    raise self._refused
+            while True:
+                if self._voice.refusal is not None:
+                    raise self._voice.refusal
+                if holds():
+                    return
                 if self._link is not None:
                     self._link.check()
-                self._changed.clear()
-                await self._changed.wait()
+                self._voice.changed.clear()
+                await self._voice.changed.wait()

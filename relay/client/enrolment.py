@@ -10,6 +10,7 @@ import binascii
 from typing import Final, NamedTuple
 
 from relay.client.codec import pack_array, unpack_array
+from relay.consent.origins import is_loopback, origin_fault
 from relay.errors import InputError, ProtocolError
 
 _PREFIX: Final = "candor1."
@@ -52,7 +53,8 @@ def parse_enrolment(text: str) -> Enrolment:
         raise _unusable()
     match parts:
         case [str() as relay, bytes() as fingerprint, bytes() as code, bytes() as signature] if (
-            1 <= len(relay.encode()) <= _MAX_ORIGIN_BYTES
+            len(relay.encode()) <= _MAX_ORIGIN_BYTES
+            and origin_fault(relay, demo=is_loopback(relay)) is None
             and len(fingerprint) == _FINGERPRINT_BYTES
             and len(code) == _CODE_BYTES
             and len(signature) == _SIGNATURE_BYTES

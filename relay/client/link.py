@@ -122,6 +122,7 @@ class Link:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+            self._reset()
 
     def check(self) -> None:
         """Go on only if this returns: the link stands, or will come back by itself.
