@@ -1,0 +1,1 @@
+"""What the tests and the demonstration share: real relay, real browser, real wire, no pretence."""
