@@ -52,6 +52,11 @@ export function askFromContent(message: FromContent): Promise<ContentReply> {
   return chrome.runtime.sendMessage(message);
 }
 
+/** Whether the extension that a content script came with is still there. */
+export function isConnected(): boolean {
+  return chrome.runtime?.id !== undefined;
+}
+
 /** Hear the worker in a content script. */
 export function onWorkerMessage(listener: (message: ToContent) => void): void {
   chrome.runtime.onMessage.addListener((message: ToContent) => listener(message));

@@ -50,9 +50,9 @@ function code(words: ReadonlyMap<string, number>, word: string): number {
 }
 
 // Cells say where inside a button or link a click fell; elsewhere they would map the page's layout.
-const CELL_TAGS = ["a", "button"].map((word) => code(TAG_CODES, word));
-const CELL_ROLES = ["button", "link"].map((word) => code(ROLE_CODES, word));
-const CELL_INPUT_TYPES = ["button", "image", "reset", "submit"].map((word) =>
+const CELL_TAGS = /* @__PURE__ */ ["a", "button"].map((word) => code(TAG_CODES, word));
+const CELL_ROLES = /* @__PURE__ */ ["button", "link"].map((word) => code(ROLE_CODES, word));
+const CELL_INPUT_TYPES = /* @__PURE__ */ ["button", "image", "reset", "submit"].map((word) =>
   code(INPUT_TYPE_CODES, word),
 );
 

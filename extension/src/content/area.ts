@@ -1,0 +1,110 @@
+/**
+ * Where input is listened for, and the guards that every event passes first.
+ *
+ * A signal sees an event only if a person made it, where recording is open, outside of sensitive fields and marked
+ * regions. Handlers are timed, never throw into the page, and never change what it does.
+ */
+
+import type { CaptureConfig } from "../shared/internal.ts";
+import type { Path } from "./element.ts";
+import { isOpen } from "./place.ts";
+import { visiblePath } from "./privacy.ts";
+import type { Rows, Tally } from "./rows.ts";
+
+type Events = HTMLElementEventMap & WindowEventMap;
+
+/** One kind of observation: its rows, and how what is unfinished comes to an end. */
+export interface Signal {
+  readonly rows: Rows;
+  /**
+   * Finish what time has finished; when leaving, everything.
+   *
+   * @returns Whether something is still unfinished.
+   */
+  readonly settle?: (now: number, leaving: boolean) => boolean;
+}
+
+export interface Area {
+  readonly config: CaptureConfig;
+  /** The window, or a sample on one of Candor's own pages. */
+  readonly root: EventTarget;
+  readonly tally: Tally;
+  /** To be called whenever something was recorded. */
+  due(): void;
+  /** Tell whether recording is open at this moment. */
+  isOpen(): boolean;
+  /** The elements an event passes; null if it must give nothing. Only while it is dispatched. */
+  pathOf(event: Event): Path | null;
+  /** Listen to input that passes all guards. */
+  on<K extends keyof Events>(type: K, handler: (event: Events[K], path: Path) => void): void;
+  /** Listen without the guards, to what tells nothing about a place in the page. */
+  onAny<E extends Event>(target: EventTarget, type: string, handler: (event: E) => void): void;
+  /** Run something on the page's thread: timed, and without ever failing into it. */
+  run(work: () => void): void;
+  /** Aborted when recording stops. */
+  readonly stopped: AbortSignal;
+}
+
+/** Ticks of 10 ms since 1970. */
+export function tickOf(timeStamp: number): number {
+  return Math.floor((performance.timeOrigin + timeStamp) / 10);
+}
+
+/**
+ * Listen to a part of a page.
+ *
+ * @param closed Called when the place turns into an excluded one.
+ */
+export function openArea(
+  root: EventTarget,
+  config: CaptureConfig,
+  tally: Tally,
+  stopped: AbortSignal,
+  due: () => void,
+  closed: () => void,
+): Area {
+  const paths = new WeakMap<Event, Path | null>();
+  let wasOpen = false;
+  const area: Area = {
+    config,
+    root,
+    tally,
+    due,
+    stopped,
+    isOpen() {
+      const open = isOpen(config.excludedPaths);
+      if (wasOpen && !open) closed();
+      wasOpen = open;
+      return open;
+    },
+    pathOf(event) {
+      if (!paths.has(event)) {
+        paths.set(event, event.isTrusted && area.isOpen() ? visiblePath(event) : null);
+      }
+      return paths.get(event) ?? null;
+    },
+    on(type, handler) {
+      area.onAny<Events[typeof type]>(root, type, (event) => {
+        const path = area.pathOf(event);
+        if (path !== null) handler(event, path);
+      });
+    },
+    onAny(target, type, handler) {
+      target.addEventListener(type, (event) => area.run(() => handler(event as never)), {
+        capture: true,
+        passive: true,
+        signal: stopped,
+      });
+    },
+    run(work) {
+      const begin = performance.now();
+      try {
+        work();
+      } catch {
+        tally.lost += 1;
+      }
+      tally.costMs += performance.now() - begin;
+    },
+  };
+  return area;
+}

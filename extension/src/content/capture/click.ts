@@ -1,0 +1,35 @@
+/** Click: which button of the mouse, on what, and where inside a button or link. */
+
+import { type Area, type Signal, tickOf } from "../area.ts";
+import type { Path } from "../element.ts";
+import { addRow, clamp, noRows } from "../rows.ts";
+import { targetOf } from "../target.ts";
+
+/** Buttons and links: elsewhere a cell would map the page. */
+const PRESSED = `a,button,[role=button],[role=link],${["button", "image", "reset", "submit"]
+  .map((type) => `input[type=${type}]`)
+  .join()}`;
+const GRID = 8;
+
+/** Row-major cell of the 8×8 grid over the element, from 1; 0 for a press by keyboard. */
+function cellOf(element: Element, event: MouseEvent): number {
+  if (event.detail === 0) return 0;
+  const { left, top, width, height } = element.getBoundingClientRect();
+  if (width <= 0 || height <= 0) return 0;
+  const column = clamp(Math.floor((GRID * (event.clientX - left)) / width), 0, GRID - 1);
+  const row = clamp(Math.floor((GRID * (event.clientY - top)) / height), 0, GRID - 1);
+  return 1 + row * GRID + column;
+}
+
+export function click(area: Area): Signal {
+  const rows = noRows(area.tally);
+  const record = (event: MouseEvent, path: Path): void => {
+    const { element, code } = targetOf(path);
+    const cell = element.matches(PRESSED) ? cellOf(element, event) : 0;
+    addRow(rows, tickOf(event.timeStamp), clamp(event.button, 0, 4), code, cell);
+    area.due();
+  };
+  area.on("click", record);
+  area.on("auxclick", record);
+  return { rows };
+}
