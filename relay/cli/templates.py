@@ -21,23 +21,34 @@ _POLICY = """\
 # the controller and the representative each sign it on their own machine (`candor policy sign`).
 # The notice that people read is made from these facts.
 
-programme = {programme}     # a-z, 0-9 and -; never changes
-number = 1                  # rises with each version
-mark = {mark}               # "none", or "demo" where one machine holds all keys
-relay = {relay}             # where devices send to; never changes
+# a-z, 0-9 and -; never changes.
+programme = {programme}
+# Rises with each version.
+number = 1
+# "none", or "demo" where one machine holds all keys.
+mark = {mark}
+# Where devices send to; never changes.
+relay = {relay}
 
-eligible = {eligible}       # who is asked, in one sentence
-purposes = {purposes}       # what for, one sentence each
+# Who is asked, in one sentence.
+eligible = {eligible}
+# What for, one sentence each.
+purposes = {purposes}
 
-k = 10                      # nothing from fewer people is given out as anonymous
-retention_days = 183        # then what is needed to read a day's recordings is destroyed
-backup_days = 7             # and backups are unreadable this many days later
+# Nothing computed from fewer people is given out as anonymous.
+k = 10
+# After this many days what is needed to read a day's recordings is destroyed,
+retention_days = 183
+# and backups are unreadable this many days later.
+backup_days = 7
 
-[window]                    # UTC, both days included
+# UTC, both days included.
+[window]
 first_day = {first_day}
 last_day = {last_day}
 
-[contacts.controller]       # who answers for the programme
+# Who answers for the programme.
+[contacts.controller]
 name = {controller_name}
 email = {controller_email}
 
@@ -45,25 +56,27 @@ email = {controller_email}
 name = {officer_name}
 email = {officer_email}
 
-[contacts.representative]   # of the employees; holds the second key
+# Of the employees; holds the second key.
+[contacts.representative]
 name = {representative_name}
 email = {representative_email}
 
-[keys]                      # public keys; a change makes another programme
-{keys}
-
-# One table for each app. Numbers are never reused. Exact origins only. Nothing below an excluded
-# path is recorded. Signals: {signals}.
+# One table for each app. Numbers are never reused. Exact origins only. Nothing under an excluded
+# path, such as "/payroll", is recorded. Signals: {signals}.
 # key_timing can identify a person by how they type; leave it out unless a purpose needs it.
-{apps}"""
+{apps}
+# Public keys; a change makes another programme.
+[keys]
+{keys}
+"""
 
-_APP = """
+_APP = """\
 [[apps]]
 app = {number}
 id = {id}
 name = {name}
 origins = [{origin}]
-excluded_paths = {excluded}  # such as ["/payroll"]
+excluded_paths = {excluded}
 signals = {signals}
 """
 
@@ -121,7 +134,7 @@ def draft_toml(
         **{name: _toml(value) for name, value in values.items()},
         keys="\n".join(f"{name} = {_toml(key)}" for name, key in sorted(keys.items())),
         signals=", ".join(SIGNAL_BY_NAME),
-        apps="".join(
+        apps="\n".join(
             _app(number, ids[number - 1], origin, demo=demo_from is not None)
             for number, origin in enumerate(apps, start=1)
         ),
