@@ -132,3 +132,9 @@ def test_words_are_eight_proquints_of_the_hash() -> None:
         assert len(word) == 5
         assert set(word[::2]) <= set("bdfghjklmnprstvz")
         assert set(word[1::2]) <= set("aiou")
+
+
+def test_a_word_is_spelled_as_the_proposal_spells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = bytes([127, 0, 0, 1, 63, 84, 220, 193]) + bytes(8) + b"beyond"
+    monkeypatch.setattr("relay.vault.words.labelled_hash", lambda *_: known)
+    assert key_words(b"")[:4] == ["lusab", "babad", "gutih", "tugad"]
