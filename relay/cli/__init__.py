@@ -16,6 +16,7 @@ from relay.cli.init import init
 from relay.cli.keys import keys
 from relay.cli.policy import policy
 from relay.cli.read import open_, request, unlock
+from relay.cli.serve import serve
 from relay.cli.settings import settings
 from relay.errors import AccessError, CandorError, InputError, SignatureError, StoreError
 
@@ -65,6 +66,7 @@ main.add_command(init)
 main.add_command(keys)
 main.add_command(policy)
 main.add_command(enrol)
+main.add_command(serve)
 main.add_command(settings)
 main.add_command(request)
 main.add_command(unlock)

@@ -1,0 +1,90 @@
+"""Counters for the operator, with closed label sets only.
+
+Owns every metric; none has a label that could name a person, a stream or an app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from relay.model import DroppedRange, DropReason, RefusalReason, Stored
+from relay.protocol.effects import Fault, Outcome
+
+REFUSED_CONNECTIONS: Final = ("subprotocol", "origin", "full", "draining", "handshake")
+
+
+class Metrics:
+    """All metrics of one relay."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        outcomes = Counter(
+            "candor_batches",
+            "Batches by their outcome.",
+            ("outcome", "reason"),
+            registry=self.registry,
+        )
+        self._stored = outcomes.labels("stored", "")
+        self._refused = {
+            reason.value: outcomes.labels("refused", reason.value) for reason in RefusalReason
+        }
+        self._dropped = {reason: outcomes.labels("dropped", reason.value) for reason in DropReason}
+        closed = Counter(
+            "candor_sessions_closed",
+            "Sessions that ended, by the close code the relay gave (0: the device left).",
+            ("close_code",),
+            registry=self.registry,
+        )
+        self._closed = {fault: closed.labels(str(int(fault))) for fault in Fault}
+        self._left = closed.labels("0")
+        refused = Counter(
+            "candor_connections_refused",
+            "Connections refused before a session.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._turned_away = {reason: refused.labels(reason) for reason in REFUSED_CONNECTIONS}
+        self.refusals = Counter(
+            "candor_refusals",
+            "Control messages refused, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.connections = Gauge("candor_connections", "Open connections.", registry=self.registry)
+        self.sessions = Gauge("candor_sessions", "Greeted sessions.", registry=self.registry)
+        self.waiting_bytes = Gauge(
+            "candor_waiting_bytes", "Bytes waiting for their commit.", registry=self.registry
+        )
+        self.totals = {"stored": 0, "refused": 0, "dropped": 0}
+
+    def settled(self, outcomes: Sequence[Outcome]) -> None:
+        """Count durable outcomes; a repeat counts again here, never in the store."""
+        stored = 0
+        for outcome in outcomes:
+            if type(outcome) is Stored:
+                stored += 1
+            elif type(outcome) is DroppedRange:
+                count = outcome.last - outcome.first + 1
+                self._dropped[outcome.reason].inc(count)
+                self.totals["dropped"] += count
+            elif not isinstance(outcome, Stored | DroppedRange):
+                self._refused[outcome.reason.value].inc()
+                self.totals["refused"] += 1
+        if stored:
+            self._stored.inc(stored)
+            self.totals["stored"] += stored
+
+    def closed(self, fault: Fault | None) -> None:
+        """Count the end of a session."""
+        (self._left if fault is None else self._closed[fault]).inc()
+
+    def turned_away(self, reason: str) -> None:
+        """Count a connection that never became a session."""
+        self._turned_away[reason].inc()
+
+    def text(self) -> bytes:
+        """Return every metric in the Prometheus text format."""
+        return generate_latest(self.registry)
