@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 LETTERS = string.ascii_letters + string.digits
-LENGTH = 20
+LENGTH = 16
 HALF = LENGTH // 2
 RUN = 8
 """How many code points in a row make a leak in a column of integers."""
@@ -46,13 +46,13 @@ class Canaries:
         self._random = random.Random(self.seed)
 
     def text(self, slot: str) -> str:
-        """Return this slot's canary: 20 random letters and digits."""
+        """Return this slot's canary: 16 random letters and digits."""
         if slot not in self._drawn:
             self._drawn[slot] = "".join(self._random.choices(LETTERS, k=LENGTH))
         return self._drawn[slot]
 
     def digits(self, slot: str) -> str:
-        """Return this slot's canary for fields that take only digits: 20 random ones."""
+        """Return this slot's canary for fields that take only digits: 16 random ones."""
         if slot not in self._drawn:
             first = self._random.choice("123456789")
             rest = self._random.choices(string.digits, k=LENGTH - 1)
@@ -107,7 +107,7 @@ def spellings(canary: str) -> dict[str, bytes]:
 def pieces(canary: str) -> tuple[str, ...]:
     """Return the parts whose presence counts as the whole: both halves, or all where it is digits.
 
-    Ten digits occur by chance in a large file; ten letters and digits do not.
+    Eight digits occur by chance in a large file; eight letters and digits do not.
     """
     return (canary,) if canary.isdigit() else (canary[:HALF], canary[HALF:])
 
