@@ -33,7 +33,12 @@ _PATHS = frozenset({"data_dir", "tls_cert", "tls_key", "ledger_key"})
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Effective settings of one relay; get them from `load_settings`."""
 
-    data_dir: Annotated[str, Meta(description="Directory of stores and the ledger key.")] = "."
+    data_dir: Annotated[
+        str,
+        Meta(
+            description="Directory of stores and the ledger key; relative to that of candor.toml."
+        ),
+    ] = "."
     host: Annotated[str, Meta(description="Address to listen on.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(description="TCP port; 0 takes a free one.", ge=0, le=65_535)] = 8443
     tls_cert: Annotated[str, Meta(description="Path of the certificate chain, PEM.")] = ""
@@ -100,10 +105,9 @@ def load_settings(
     Raises:
         SettingsError: A setting is unknown, malformed or out of range.
     """
-    values: dict[str, object] = {"data_dir": str(directory)}
-    values |= _from_file(directory / FILE_NAME)
-    values |= _from_environment(environment)
+    values = _from_file(directory / FILE_NAME) | _from_environment(environment)
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    values["data_dir"] = str(directory / str(values.get("data_dir", "")))
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from relay.cli.drafts import load_draft, load_faults
-from relay.cli.post import post
+from relay.client.web import Web, tls_context
 from relay.consent.draft import Draft
 from relay.consent.origins import origin_fault
 from relay.consent.policy import policy_hash
@@ -86,7 +86,7 @@ def publish(
     message = msgspec.msgpack.encode(
         [draft.body, controller, representative, draft.notice.encode()]
     )
-    post(target, "/v1/policy", message, cafile)
+    Web(target, tls_context(cafile)).post("/v1/policy", message, {})
     click.echo(
         f"Published: policy {draft.policy.number} of {draft.policy.programme}, "
         f"{policy_hash(draft.body).hex()}"

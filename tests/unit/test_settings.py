@@ -48,6 +48,11 @@ def test_the_shipped_id_is_the_extension_s() -> None:
     assert shipped.read_text().strip() == SHIPPED_EXTENSION_ID
 
 
+def test_a_relative_data_directory_starts_where_the_file_lies(tmp_path: Path) -> None:
+    assert load(tmp_path, 'data_dir = "data"').path("ledger_key") == tmp_path / "data/ledger.key"
+    assert load(tmp_path, 'data_dir = "/data"').data_dir == "/data"
+
+
 def test_relative_paths_start_at_the_data_directory(tmp_path: Path) -> None:
     settings = load(tmp_path, 'tls_cert = "/etc/tls.pem"\ntls_key = "tls.key"')
     assert settings.path("ledger_key") == tmp_path / "ledger.key"
