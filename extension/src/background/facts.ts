@@ -134,7 +134,23 @@ export class Facts {
     await transact(this.database, ["facts"], "readwrite", (transaction) => {
       for (const [name, value] of Object.entries(changes)) transaction.put("facts", value, name);
     });
-    this.adopt(changes);
+    const { tally: _, ...others } = changes;
+    this.adopt(others);
+  }
+
+  /** Count something for diagnostics. */
+  async count(
+    what: "refused" | "dropped" | "discarded" | "malformed" | "lostInPages",
+    reason: string,
+    by = 1,
+  ): Promise<void> {
+    if (by === 0) return;
+    const { tally } = this.#table;
+    const old = tally[what];
+    const next = typeof old === "number" ? old + by : { ...old, [reason]: (old[reason] ?? 0) + by };
+    // In memory first, so that counts that come while the disk works are not lost.
+    this.adopt({ tally: { ...tally, [what]: next } });
+    await this.put({ tally: this.#table.tally });
   }
 
   /** Take over what another transaction already wrote. */

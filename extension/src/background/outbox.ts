@@ -199,7 +199,7 @@ export class Outbox {
       const isOld = since !== null && now - since > MAX_OUTBOX_AGE_MS;
       if (!isOld && bytes <= MAX_OUTBOX_BYTES) break;
       const reason = isOld ? "outbox_expired" : "outbox_full";
-      if (!(await this.#dropOldest(announced, reason, now))) break;
+      if (!(await this.drop(announced, reason, now))) break;
       dropped[reason] = (dropped[reason] ?? 0) + 1;
     }
     const old = IDBKeyRange.upperBound(now - FLUSH_MEMORY_MS);
@@ -216,11 +216,11 @@ export class Outbox {
    * @returns How many batches were thrown away.
    */
   async purge(now: number): Promise<number> {
-    const { lastSeq } = this;
     const { batches } = this.#waiting;
-    const stores = ["outbox", "segments", "flushes"] as const;
-    await transact(this.#facts.database, stores, "readwrite", async (tx) => {
+    await transact(this.#facts.database, STORES, "readwrite", async (tx) => {
       const [oldest] = await tx.all<Entry>("outbox", undefined, 1);
+      // Read here, since a batch that is being kept right now has its seq on disk only.
+      const lastSeq = ((await tx.get<StreamFact>("facts", "stream"))?.nextSeq ?? 1) - 1;
       tx.delete("outbox", IDBKeyRange.lowerBound(0));
       tx.delete("segments", IDBKeyRange.lowerBound(""));
       tx.delete("flushes", IDBKeyRange.lowerBound([]));
@@ -245,18 +245,8 @@ export class Outbox {
     return batches;
   }
 
-  #subtract(gone: readonly BatchEntry[], oldest: Entry | undefined): void {
-    const { batches, bytes } = this.#waiting;
-    const left = batches - gone.length;
-    this.#waiting = {
-      batches: left,
-      bytes: bytes - gone.reduce((sum, entry) => sum + sizeOf(entry), 0),
-      since: left > 0 ? (oldest?.at ?? null) : null,
-    };
-  }
-
-  /** Turn the oldest batch that is not under way into a dropped range; false if there is none. */
-  async #dropOldest(announced: number, reason: DropReason, now: number): Promise<boolean> {
+  /** Turn the oldest batch after a seq into a dropped range; false if there is none. */
+  async drop(announced: number, reason: DropReason, now: number): Promise<boolean> {
     const stores = ["outbox", "segments"] as const;
     const range = IDBKeyRange.lowerBound(announced, true);
     const found = await transact(this.#facts.database, stores, "readwrite", async (tx) => {
@@ -274,6 +264,16 @@ export class Outbox {
     if (found === null) return false;
     this.#subtract([found.oldest], found.next);
     return true;
+  }
+
+  #subtract(gone: readonly BatchEntry[], oldest: Entry | undefined): void {
+    const { batches, bytes } = this.#waiting;
+    const left = batches - gone.length;
+    this.#waiting = {
+      batches: left,
+      bytes: bytes - gone.reduce((sum, entry) => sum + sizeOf(entry), 0),
+      since: left > 0 ? (oldest?.at ?? null) : null,
+    };
   }
 }
 

@@ -13,7 +13,7 @@ import type { MessageKind } from "../shared/messages.ts";
 import { policyKey } from "../shared/policy.ts";
 import type { Group } from "../shared/signals.ts";
 import { batchBinding, keyId, rootBinding, rootHash } from "../shared/transcript.ts";
-import type { AgreementFact, Facts, PolicyFact } from "./facts.ts";
+import type { AgreementFact, Facts } from "./facts.ts";
 import { frameKey, random, seal, sealBatch, sha256 } from "./vault.ts";
 
 const SEGMENT_MS = 600_000;
@@ -25,7 +25,7 @@ interface Segment {
   readonly message: MessageKind<"segment">;
   readonly key: CryptoKey;
   readonly since: number;
-  /** Stream, receipt, policy and declared signals it stands on. */
+  /** Stream, receipt and declared signals it stands on. */
   readonly basis: string;
 }
 
@@ -76,7 +76,7 @@ export class Sealer {
     return { segment: segment.message, batch };
   }
 
-  #required<Name extends "stream" | "policy" | "agreement" | "device">(
+  #required<Name extends "stream" | "agreement" | "device">(
     name: Name,
   ): NonNullable<Facts["now"][Name]> {
     const fact = this.#facts.now[name];
@@ -86,14 +86,14 @@ export class Sealer {
 
   async #segment(origin: Origin, now: number): Promise<Segment> {
     const agreement = this.#required("agreement");
-    const policy = this.#required("policy");
     const stream = this.#required("stream").id;
-    const basis = [stream, agreement.hash, policy.hash].map(hex).join() + origin.signals;
+    // The receipt names its policy, so a newer one changes the declared signals at most.
+    const basis = `${hex(stream)} ${hex(agreement.hash)} ${origin.signals}`;
     const place = `${origin.app}/${origin.group}`;
     const found = this.#segments.get(place);
     const age = now - (found?.since ?? 0);
     if (found?.basis === basis && age >= 0 && age < SEGMENT_MS) return found;
-    const fresh = { ...(await this.#draw(origin, stream, agreement, policy)), since: now, basis };
+    const fresh = { ...(await this.#draw(origin, stream, agreement)), since: now, basis };
     this.#segments.set(place, fresh);
     return fresh;
   }
@@ -102,9 +102,9 @@ export class Sealer {
     origin: Origin,
     stream: Bytes,
     agreement: AgreementFact,
-    policy: PolicyFact,
   ): Promise<Pick<Segment, "message" | "key">> {
     const { participant, participantKeyId } = this.#required("device");
+    const { policy } = agreement;
     const parsed = this.#facts.parsed(policy);
     const [root, salt, id] = [random(ROOT_BYTES), random(SALT_BYTES), random(ID_BYTES)];
     const inner = policyKey(parsed, "inner");

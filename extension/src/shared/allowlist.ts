@@ -12,7 +12,7 @@ export type Match =
   | { readonly app: number; readonly reason: null }
   | { readonly app: 0; readonly reason: "not_approved" | "excluded_path" | "malformed" };
 
-const URL_SHAPE = /^(https?):\/\/([^/?#\\\s]+)([^?#]*)/i;
+const URL_SHAPE = /^(https?):\/\/([^/?#\\]+)([^?#]*)/i;
 const MAX_DECODINGS = 8;
 
 function lowerAscii(text: string): string {
@@ -34,10 +34,10 @@ function decoded(path: string): string | null {
 }
 
 /**
- * The segments of a path as servers may understand it: escapes decoded, backslashes as slashes, parameters and trailing
- * dots cut, empty and "." segments left out, ".." applied, NFC, A-Z in lower case.
+ * The segments of a path as careless servers may understand it: escapes decoded, backslashes as slashes, each cut at the
+ * first of ; ? #, freed of spaces and trailing dots; NFC, A-Z in lower case, empty ones left out.
  *
- * @returns null if it cannot be read with certainty.
+ * @returns null if it cannot be read with certainty; a segment that leads upwards is such a case.
  */
 export function pathSegments(pathname: string): readonly string[] | null {
   const text = decoded(pathname);
@@ -45,9 +45,9 @@ export function pathSegments(pathname: string): readonly string[] | null {
   if (text === null || /[\x00-\x1f\x7f]/.test(text)) return null;
   const segments: string[] = [];
   for (const part of lowerAscii(text.normalize("NFC")).split(/[/\\]/)) {
-    const name = part.split(";", 1)[0] ?? "";
-    if (name === "..") segments.pop();
-    const kept = name.replace(/[. ]+$/, "").trimStart();
+    const name = part.replace(/[;?#].*$/s, "");
+    if (/^[. ]*\.[. ]*\.[. ]*$/.test(name)) return null;
+    const kept = name.replace(/[. ]+$/, "").replace(/^ +/, "");
     if (kept !== "") segments.push(kept);
   }
   return segments;
@@ -63,14 +63,14 @@ export function isExcludedPath(pathname: string, prefixes: readonly string[]): b
   if (prefixes.length === 0) return false;
   const segments = pathSegments(pathname);
   if (segments === null) return true;
-  const path = `/${segments.join("/")}/`;
+  const path = `${segments.map((segment) => `/${segment}`).join("")}/`;
   return prefixes.some((prefix) => path.startsWith(`${prefix}/`));
 }
 
 /** The exact origin of an address, or null. */
 export function originOf(url: string): string | null {
   const [, scheme = "", authority = ""] = URL_SHAPE.exec(url) ?? [];
-  return joinOrigin(scheme.toLowerCase(), lowerAscii(authority).replace(/\.(?=:|$)/, ""));
+  return joinOrigin(scheme.toLowerCase(), lowerAscii(authority));
 }
 
 /**

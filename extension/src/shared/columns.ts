@@ -9,7 +9,15 @@ import { equal } from "./bytes.ts";
 import type { CapturedColumns } from "./internal.ts";
 import { decode, encode, type Value } from "./msgpack.ts";
 import { Problem } from "./problem.ts";
-import { bitOf, bitsOf, type Group, groupSignals, SIGNALS, type SignalName } from "./signals.ts";
+import {
+  ALL_SIGNALS,
+  bitOf,
+  bitsOf,
+  type Group,
+  groupSignals,
+  SIGNALS,
+  type SignalName,
+} from "./signals.ts";
 import { isTarget, MAX_TARGET, mayHaveCell } from "./vocabulary.ts";
 
 /** One column's name and bounds. */
@@ -226,4 +234,48 @@ export function keepSignals(columns: CapturedColumns, bits: number): CapturedCol
     }),
   ) as unknown as Pick<CapturedColumns, SignalName>;
   return { t0: columns.t0 + shift, route: columns.route, ...lists };
+}
+
+/** The rows of one signal from place `from` to before `to`, with times and positions that stand by themselves. */
+function sliceRows(
+  signal: SignalName,
+  columns: SignalColumns,
+  from: number,
+  to: number,
+): SignalColumns | null {
+  if (from >= to) return null;
+  // Times always run on from the row before; so do the pointer's positions.
+  const running = signal === "pointer" ? columns.length : 1;
+  return columns.map((list, column) => {
+    const rows = list.slice(from, to);
+    if (column >= running) return rows;
+    const first = list.slice(0, from + 1).reduce((sum, value) => sum + value, 0);
+    return [first, ...rows.slice(1)];
+  });
+}
+
+/**
+ * Cut columns in two by time, for when they are too large for one batch.
+ *
+ * @returns null if all events share one tick.
+ */
+export function splitColumns(columns: CapturedColumns): readonly CapturedColumns[] | null {
+  const ticks = SIGNALS.flatMap((signal) => eventTicks(columns[signal] ?? [])).sort(
+    (one, other) => one - other,
+  );
+  const median = ticks[Math.floor(ticks.length / 2)] ?? 0;
+  const cut = median > (ticks[0] ?? 0) ? median : ticks.find((tick) => tick > median);
+  if (cut === undefined) return null;
+  const half = (isFirst: boolean): CapturedColumns | null => {
+    const lists = SIGNALS.map((signal) => {
+      const list = columns[signal];
+      if (list === null) return [signal, null];
+      const before = eventTicks(list).filter((tick) => tick < cut).length;
+      const [from, to] = isFirst ? [0, before] : [before, list[0]?.length ?? 0];
+      return [signal, sliceRows(signal, list, from, to)];
+    });
+    const part = { t0: columns.t0, route: columns.route, ...Object.fromEntries(lists) };
+    return keepSignals(part as CapturedColumns, ALL_SIGNALS);
+  };
+  return [half(true), half(false)].filter((part) => part !== null);
 }

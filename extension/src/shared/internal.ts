@@ -79,7 +79,8 @@ export interface PopupState {
   readonly signals: readonly string[];
   /** Stable reason code: "granted", "paused_site", "paused_until", "paused_resume", "not_enrolled", "declined",
    * "withdrawn", "no_permission", "offline", "relay_unreachable", "programme_ended", "stopped", "excluded_path",
-   * "not_approved", "clock", "outbox_full", "policy_changed", "upgrade_required", "enrolment_lost". */
+   * "not_approved", "clock", "outbox_full", "policy_changed", "upgrade_required", "enrolment_lost", "window_closed",
+   * "grant_lapsed". */
   readonly reason: string;
   /** ms since 1970 for "paused_until"; when the present state began otherwise. */
   readonly until: number | null;

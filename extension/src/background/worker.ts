@@ -1,0 +1,151 @@
+/**
+ * The extension's service worker: hears the browser and hands on.
+ *
+ * Owns the listeners and how the parts are wired. The worker may be stopped at any time; each start begins here, and every
+ * listener is there before anything is awaited, or the event that woke the worker would be lost.
+ */
+
+import {
+  keepAlarm,
+  onAlarm,
+  onBegin,
+  onMessage,
+  onPermissionsChanged,
+  onTabClosed,
+  onTabMoved,
+  openPage,
+  type Sender,
+} from "../browser.ts";
+import type { ContentReply, FromContent, FromPage } from "../shared/internal.ts";
+import { describe } from "../shared/problem.ts";
+import { Activity } from "./activity.ts";
+import { Connection } from "./connection.ts";
+import { Consent } from "./consent.ts";
+import { openDatabase } from "./database.ts";
+import { Enrolling } from "./enrolling.ts";
+import { Facts } from "./facts.ts";
+import { Marks } from "./marks.ts";
+import { Outbox } from "./outbox.ts";
+import { isOwnPage, Pages } from "./pages.ts";
+import { placeOf, Stays } from "./places.ts";
+import { Recorder } from "./recorder.ts";
+import { Registration } from "./registration.ts";
+import { Relaying } from "./relaying.ts";
+import { Sealer } from "./sealer.ts";
+import { Standing } from "./standing.ts";
+
+async function begin() {
+  const facts = await Facts.load(await openDatabase());
+  const stays = await Stays.load();
+  const outbox = new Outbox(facts);
+  await outbox.recount();
+  const sealer = new Sealer(facts);
+  const activity = new Activity();
+  const standing = new Standing(facts);
+  const registration = new Registration(standing);
+  const changed = (): void => marks.renew();
+  const scopeChanged = (isNew: boolean): void => {
+    void registration.reconcile(isNew).then(changed);
+  };
+  const consent = new Consent(facts, outbox, sealer, (isNewStream) => {
+    if (isNewStream) connection.reconnect();
+    else void connection.push();
+  });
+  const enrolling = new Enrolling(facts);
+  const connection: Connection = new Connection(
+    new Relaying({ facts, outbox, sealer, activity, consent, enrolling, scopeChanged, changed }),
+  );
+  const kept = (): void => {
+    void connection.push();
+    changed();
+  };
+  const recorder = new Recorder({ facts, standing, sealer, outbox, activity, stays, kept });
+  const shown = { facts, standing, outbox, connection, activity, recorder };
+  const marks: Marks = new Marks(shown);
+  const detach = (): Promise<void> => registration.detach();
+  const pages = new Pages({ ...shown, consent, detach, scopeChanged });
+  await standing.refresh();
+  let stood = "";
+
+  /** Notice what only the passing of time changes. */
+  async function tick(): Promise<void> {
+    const now = Date.now();
+    connection.wake(now);
+    const dropped = await outbox.tidy(connection.announced, now);
+    for (const [reason, count] of Object.entries(dropped)) {
+      await facts.count("dropped", reason, count);
+    }
+    const stands = `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
+    if (stands !== stood) await registration.ask();
+    stood = stands;
+    changed();
+  }
+
+  await keepAlarm();
+  scopeChanged(false);
+  void tick();
+  return {
+    facts,
+    standing,
+    registration,
+    connection,
+    activity,
+    recorder,
+    marks,
+    pages,
+    stays,
+    scopeChanged,
+    tick,
+  };
+}
+
+const core = begin();
+
+async function answer(message: unknown, sender: Sender): Promise<unknown> {
+  if (isOwnPage(sender)) {
+    try {
+      return await (await core).pages.answer(message as FromPage);
+    } catch (error) {
+      return { ok: false, ...describe(error) };
+    }
+  }
+  const nothing: ContentReply = { kept: false, config: null };
+  try {
+    return await (await core).recorder.answer(message as FromContent, sender, Date.now());
+  } catch {
+    return nothing;
+  }
+}
+
+onMessage(answer);
+onAlarm(() => void core.then(({ tick }) => tick()));
+onPermissionsChanged(() => void core.then(({ scopeChanged }) => scopeChanged(true)));
+onTabClosed((tabId) => {
+  void core.then(({ activity, stays }) => {
+    activity.forget(tabId);
+    stays.leave(tabId);
+  });
+});
+onTabMoved((tab) => {
+  void core.then(async ({ standing, stays, marks, registration }) => {
+    const place = tab.url === null ? null : placeOf(tab.url, standing.apps);
+    if (place === null) stays.leave(tab.id);
+    else await registration.askTab(tab.id);
+    marks.moved(tab);
+  });
+});
+onBegin((why) => {
+  if (why === "install") void openPage("welcome.html");
+  void core.then(({ facts, scopeChanged, connection }) => {
+    const { contact } = facts.now;
+    if (why === "update" && contact.problem?.code === "upgrade_required") {
+      void facts.put({ contact: { ...contact, problem: null } }).then(() => connection.reconnect());
+    }
+    scopeChanged(true);
+  });
+});
+addEventListener("online", () => {
+  void core.then(({ connection }) => {
+    if (!connection.isReady) connection.reconnect();
+  });
+});
