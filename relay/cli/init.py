@@ -55,7 +55,11 @@ def init(
     demo: bool,
 ) -> None:
     """Prepare DIR for a relay: candor.toml, ledger.key and policy.toml."""
-    given = dict(zip(_HOLDERS, (controller, representative, research), strict=True))
+    given: dict[Role, Path] = {
+        role: path
+        for role, path in zip(_HOLDERS, (controller, representative, research), strict=True)
+        if path is not None
+    }
     relay = (relay or (DEMO_RELAY if demo else "")).rstrip("/")
     apps = tuple(app.rstrip("/") for app in apps) or ((DEMO_APP,) if demo else ())
     _check(given, relay, apps, demo=demo)
@@ -81,11 +85,9 @@ def init(
     _next_steps(directory, demo=demo)
 
 
-def _check(
-    given: dict[Role, Path | None], relay: str, apps: tuple[str, ...], *, demo: bool
-) -> None:
-    missing = [f"--{role}" for role, path in given.items() if path is None]
-    if demo and len(missing) < len(given):
+def _check(given: dict[Role, Path], relay: str, apps: tuple[str, ...], *, demo: bool) -> None:
+    missing = [f"--{role}" for role in _HOLDERS if role not in given]
+    if demo and given:
         raise InputError("--demo makes all keys itself. Leave out the .pub.json files, or --demo.")
     if not demo and (missing or not relay):
         raise InputError(
@@ -98,11 +100,9 @@ def _check(
             raise InputError(f"{option} {origin} is no exact origin: {fault}.")
 
 
-def _load(given: dict[Role, Path | None]) -> list[PublicKeys]:
+def _load(given: dict[Role, Path]) -> list[PublicKeys]:
     parts = []
     for role, path in given.items():
-        if path is None:
-            continue
         part = load_public(path)
         if part.role != role:
             raise InputError(f"{path} is the {part.role}'s, not the {role}'s. Give the right file.")

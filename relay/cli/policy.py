@@ -18,7 +18,7 @@ from relay.consent.policy import policy_hash
 from relay.consent.sentences import policy_sentences
 from relay.errors import InputError, PolicyError
 from relay.vault.keys import load_keys
-from relay.vault.signatures import join_signatures, read_signature, sign_policy
+from relay.vault.signatures import check_sealing_keys, join_signatures, read_signature, sign_policy
 from relay.vault.words import key_words
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -41,6 +41,7 @@ def check(file: Path, notice: Path | None, body: Path | None) -> None:
     if found:
         raise PolicyError(f"{file} cannot be signed yet: {len(found)} to mend, listed above.")
     draft = load_draft(file)
+    check_sealing_keys(draft.policy)
     _say(draft)
     target = notice or file.with_suffix(".notice.txt")
     target.write_bytes(draft.notice.encode())

@@ -41,21 +41,16 @@ def describe_settings() -> str:
         "| setting | default | range | meaning |",
         "| --- | --- | --- | --- |",
     ]
-    match msgspec.inspect.type_info(Settings):
-        case msgspec.inspect.StructType(fields=fields):
-            lines += map(_row, fields)
-        case _:  # pragma: no cover - Settings is a Struct
-            pass
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *map(_row, msgspec.structs.fields(Settings))]) + "\n"
 
 
-def _row(field: msgspec.inspect.Field) -> str:
-    kind = field.type
-    help_text = ""
+def _row(field: msgspec.structs.FieldInfo) -> str:
+    kind = msgspec.inspect.type_info(field.type)
+    meaning = ""
     if isinstance(kind, msgspec.inspect.Metadata):
-        help_text = (kind.extra_json_schema or {}).get("description", "")
+        meaning = (kind.extra_json_schema or {}).get("description", "")
         kind = kind.type
-    return f"| `{field.name}` | {_default(field.default)} | {_range(kind)} | {help_text} |"
+    return f"| `{field.name}` | {_default(field.default)} | {_range(kind)} | {meaning} |"
 
 
 def _default(value: object) -> str:
@@ -78,7 +73,7 @@ def _range(kind: msgspec.inspect.Type) -> str:
             return "true or false"
         case msgspec.inspect.LiteralType():
             return ", ".join(str(value) for value in kind.values)
-        case msgspec.inspect.CollectionType() | msgspec.inspect.VarTupleType():
+        case msgspec.inspect.VarTupleType():
             return "list"
         case _:
             return "text"

@@ -101,7 +101,7 @@ def render_notice(policy: Policy) -> str:
                     f"{policy.relay}. Opening it takes two keys, held by two sides on their own "
                     f"machines: the researchers' and that of your representative, "
                     f"{contacts.representative.name}. Neither can open anything alone. The "
-                    "operator cannot open anything."
+                    "operator, who runs the server, cannot open anything."
                 ),
                 "Your own copy opens on your own computer.",
                 f"Nothing computed from fewer than {policy.k} people is given out as anonymous.",

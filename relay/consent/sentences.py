@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from relay.consent.document import App, Policy, day_text
+from relay.consent.document import App, Mark, Policy, day_text
 from relay.model import SIGNAL_BY_NAME, Day
 
 SIGNAL_WORDS = {
@@ -39,6 +39,14 @@ KEY_TIMING_LEAK = (
     "How you type can identify you: in a published study 200 people were told apart by one typed "
     "sentence with 84 % rank-1 accuracy; removing key contents only lowered it to 81 %."
 )
+MARK_WORDS: dict[Mark, str | None] = {
+    "none": None,
+    "demo": (
+        "This is a demonstration: one machine holds all keys, so whoever owns it can read "
+        "everything alone."
+    ),
+    "simulation": "This is a simulation: no real person is recorded.",
+}
 
 _MONTHS = (
     "January",
@@ -76,16 +84,7 @@ def app_sentence(app: App) -> str:
 
 def mark_sentence(policy: Policy) -> str | None:
     """Say what the policy's mark means, or None for an ordinary one."""
-    match policy.mark:
-        case "demo":
-            return (
-                "This is a demonstration: one machine holds all keys, so whoever owns it can "
-                "read everything alone."
-            )
-        case "simulation":
-            return "This is a simulation: no real person is recorded."
-        case "none":
-            return None
+    return MARK_WORDS[policy.mark]
 
 
 def retention_sentence(policy: Policy) -> str:

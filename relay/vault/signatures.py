@@ -14,6 +14,7 @@ from relay.consent.document import LABEL, Policy, decode_key, encode_key
 from relay.errors import InputError, SignatureError
 from relay.protocol.transcript import sha256
 from relay.vault.keys import KeyFile
+from relay.vault.seal import is_public_key
 from relay.vault.sign import verify
 
 _MAX_FILE_BYTES = 4_096
@@ -39,7 +40,8 @@ def sign_policy(body: bytes, policy: Policy, keys: KeyFile) -> PolicySignature:
         keys: From `load_keys`.
 
     Raises:
-        SignatureError: This role does not sign policies, or the policy names another key.
+        SignatureError: This role does not sign policies, the policy names another key, or nothing
+            can be sealed to one of its keys.
     """
     match keys.role:
         case "controller" | "representative" as role:
@@ -49,6 +51,7 @@ def sign_policy(body: bytes, policy: Policy, keys: KeyFile) -> PolicySignature:
                 f"The {keys.role} does not sign policies. Use the key file of the controller or "
                 "of the representative."
             )
+    check_sealing_keys(policy)
     if key.public != policy.key(role):
         raise SignatureError(
             f"The policy names another key for the {role}. Sign with the key that it names, or "
@@ -60,6 +63,21 @@ def sign_policy(body: bytes, policy: Policy, keys: KeyFile) -> PolicySignature:
         policy=sha256(body).hex(),
         signature=encode_key(key.sign(LABEL, role, body)),
     )
+
+
+def check_sealing_keys(policy: Policy) -> None:
+    """Check that devices can seal to both reading keys of a policy.
+
+    Raises:
+        SignatureError: One of them only has the right length.
+    """
+    for name in ("inner", "outer"):
+        if not is_public_key(policy.key(name)):
+            raise SignatureError(
+                f"keys.{name}: nothing can be sealed to it. Copy it again from its holder's "
+                ".pub.json file.",
+                code="key_invalid",
+            )
 
 
 def read_signature(path: Path) -> PolicySignature:

@@ -151,6 +151,14 @@ def test_check_says_what_it_means_and_writes_the_notice(demo: Path) -> None:
     assert (demo / "again.txt").read_text() == draft.notice
 
 
+def test_a_file_that_is_no_policy_is_named(demo: Path) -> None:
+    absent = run("policy", "check", demo / "absent.toml")
+    assert absent.exit_code == 2
+    assert "cannot be read" in absent.output
+    (demo / "long.toml").write_text("#" * 1_048_577)
+    assert "too long for a policy" in run("policy", "check", demo / "long.toml").output
+
+
 def test_signing_asks_and_no_means_no(demo: Path) -> None:
     arguments = ("policy", "sign", demo / "policy.toml", "--key", demo / "keys/controller.key.json")
     declined = run(*arguments, typed="n\n")

@@ -8,7 +8,13 @@ import msgspec
 import pytest
 
 from relay.consent.canonical import canonical
-from relay.consent.policy import Policy, SignedPolicy, parse_policy, verify_signed
+from relay.consent.policy import (
+    Policy,
+    SignedPolicy,
+    encode_key,
+    parse_policy,
+    verify_signed,
+)
 from relay.errors import InputError, SignatureError
 from relay.protocol.transcript import fingerprint
 from relay.vault.codes import enrolment_string, new_code
@@ -60,6 +66,13 @@ def test_other_roles_do_not_sign(role: str) -> None:
 def test_a_key_that_the_policy_does_not_name_does_not_sign() -> None:
     with pytest.raises(SignatureError, match="another key for the controller"):
         sign_policy(BODY, POLICY, new_keys("controller"))
+
+
+@pytest.mark.parametrize("name", ["inner", "outer"])
+def test_a_key_that_nothing_can_be_sealed_to_is_not_signed(name: str) -> None:
+    body = canonical(policy_document(keys=NAMED | {name: encode_key(b"\xff" * 1216)}))
+    with pytest.raises(SignatureError, match=rf"keys\.{name}"):
+        sign_policy(body, parse_policy(body), KEYS["controller"])
 
 
 def test_a_signature_file_is_read_strictly(tmp_path: Path) -> None:
