@@ -6,6 +6,7 @@ shows. Never imports the relay's messages and never believes a frame that is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -26,7 +27,7 @@ VERSION: Final = 1
 WEBSOCKET: Final = 1
 _MAX_POLICY_BYTES: Final = 32_768
 _MAX_REFUSED: Final = 1_024
-_MAX_REASON_BYTES: Final = 32
+_REASON: Final = re.compile(r"[a-z_]{1,32}")
 _MAX_CREDIT: Final = 1_024
 _SIGNATURE_BYTES: Final = 64
 _HASH_BYTES: Final = 32
@@ -168,7 +169,7 @@ def _is_signature(value: object) -> bool:
 
 
 def _is_reason(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value.encode()) <= _MAX_REASON_BYTES
+    return isinstance(value, str) and _REASON.fullmatch(value) is not None
 
 
 def _is_policy(value: object) -> bool:
