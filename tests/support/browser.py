@@ -202,9 +202,36 @@ class Browser:
         session.send("Runtime.enable")
         return contexts
 
+    def blank(self) -> Page:
+        """Open a page of the extension that runs nothing, for asking its worker and stores."""
+        return self.extension_page("manifest.json")
+
+    def ask(self, message: dict[str, Any]) -> Any:  # noqa: ANN401 - replies differ by message
+        """Send the worker a message as the extension's own pages do, and return the value.
+
+        Raises:
+            LookupError: The worker answered with a problem.
+        """
+        page = self.blank()
+        try:
+            reply = page.evaluate("message => chrome.runtime.sendMessage(message)", message)
+        finally:
+            page.close()
+        if not reply or not reply.get("ok"):
+            said = f"the worker answered {message['kind']} with {reply}"
+            raise LookupError(said)
+        return reply.get("value")
+
+    def outbox_size(self) -> int:
+        """Return how many sealed batches wait in the outbox."""
+        page = self.blank()
+        count: int = page.evaluate(_OUTBOX)
+        page.close()
+        return count
+
     def storage(self) -> Iterator[tuple[str, bytes]]:
         """Yield what the extension keeps, by name: databases as text, and the profile's files."""
-        page = self.extension_page("popup.html")
+        page = self.blank()
         dump = page.evaluate(_DUMP)
         page.close()
         for name, text in dump.items():
@@ -224,6 +251,14 @@ class Browser:
                     yield f"profile: {path.relative_to(self.profile)}", path.read_bytes()
 
 
+_OUTBOX = """async () => {
+  const open = indexedDB.open("candor");
+  await new Promise((ok, no) => { open.onsuccess = ok; open.onerror = () => no(open.error); });
+  const all = open.result.transaction("outbox").objectStore("outbox").getAll();
+  await new Promise((ok, no) => { all.onsuccess = ok; all.onerror = () => no(all.error); });
+  open.result.close();
+  return all.result.filter(({ kind }) => kind === "batch").length;
+}"""
 _DUMP = (Path(__file__).parent / "dump_storage.js").read_text()
 
 
