@@ -16,13 +16,14 @@ import msgspec
 from relay.consent.canonical import canonical
 from relay.consent.document import Policy
 from relay.consent.notice import notice_hash, render_notice
-from relay.consent.policy import convert_policy, policy_body
+from relay.consent.policy import policy_body, read_document
 from relay.consent.rules import Fault, faults
 from relay.errors import InputError, PolicyError
 
 FORMAT = "candor-policy-v1"
 _NO_NOTICE = "0" * 64
 _MEND_NOTICE = "Remove it: it is computed"
+_MEND_DRAFT = "Mend it in an editor"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +59,17 @@ def draft_faults(text: bytes, *, is_json: bool) -> list[Fault]:
 
 def _read(text: bytes, *, is_json: bool) -> tuple[Policy | None, list[Fault]]:
     """Return the policy as far as it can be read, and what is wrong with it."""
+    parsed = _parse(text, is_json=is_json)
+    if isinstance(parsed, Fault):
+        return None, [parsed]
+    document = _document(parsed)
     try:
-        document = _document(_parse(text, is_json=is_json))
         canonical(document)
-        policy = convert_policy(document)
     except InputError as error:
-        return None, [_fault(error)]
+        return None, [Fault("draft", str(error).removesuffix("."), _MEND_DRAFT)]
+    policy = read_document(document)
+    if isinstance(policy, Fault):
+        return None, [policy]
     found = faults(policy)
     if found:
         return policy, found
@@ -73,25 +79,16 @@ def _read(text: bytes, *, is_json: bool) -> tuple[Policy | None, list[Fault]]:
     return msgspec.structs.replace(policy, notice=computed), []
 
 
-def _fault(error: InputError) -> Fault:
-    field, _, rest = str(error).partition(": ")
-    what, _, mend = rest.rstrip(".").partition(". ")
-    return Fault(field, what, mend) if mend else Fault("draft", str(error).rstrip("."), "Mend that")
-
-
-def _parse(text: bytes, *, is_json: bool) -> Mapping[str, object]:
+def _parse(text: bytes, *, is_json: bool) -> Mapping[str, object] | Fault:
+    """Read JSON or TOML."""
     try:
         value: object = json.loads(text) if is_json else tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        kind = "JSON" if is_json else "TOML"
-        where = (
-            str(error) if isinstance(error, tomllib.TOMLDecodeError | json.JSONDecodeError) else ""
-        )
-        raise PolicyError(
-            f"draft: is no {kind}{f' ({where})' if where else ''}. Mend it in an editor."
-        ) from None
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        return Fault("draft", f"is no {'JSON' if is_json else 'TOML'}: {error}", _MEND_DRAFT)
+    except (UnicodeDecodeError, RecursionError):
+        return Fault("draft", f"is no {'JSON' if is_json else 'TOML'}", _MEND_DRAFT)
     if not isinstance(value, dict):
-        raise PolicyError("draft: is no object. Start from the draft that `candor init` wrote.")
+        return Fault("draft", "is no object", "Start from the draft that `candor init` wrote")
     return value
 
 

@@ -34,7 +34,6 @@ __all__ = [
     "Verifier",
     "canonical",
     "check_successor",
-    "convert_policy",
     "day_number",
     "day_text",
     "decode_key",
@@ -43,6 +42,7 @@ __all__ = [
     "parse_policy",
     "policy_body",
     "policy_hash",
+    "read_document",
     "verify_signed",
 ]
 
@@ -67,29 +67,25 @@ def parse_policy(body: bytes) -> Policy:
         PolicyError: Names the field, what is wrong with it, and how to mend it.
     """
     try:
-        policy = convert_policy(read_canonical(body, max_bytes=MAX_BODY_BYTES))
+        policy = read_document(read_canonical(body, max_bytes=MAX_BODY_BYTES))
     except InputError as error:
         raise PolicyError(str(error)) from None
-    found = faults(policy)
-    if found:
+    found = [policy] if isinstance(policy, Fault) else faults(policy)
+    if isinstance(policy, Fault) or found:
         raise PolicyError(str(found[0]))
     return policy
 
 
-def convert_policy(document: object) -> Policy:
-    """Read a policy from plain values, checking keys and types but no rule.
-
-    Raises:
-        PolicyError: A key is missing, unknown, or of the wrong type.
-    """
+def read_document(document: object) -> Policy | Fault:
+    """Read a policy from plain values, checking keys and types but no rule."""
     try:
         return msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at ")
-        where = path.strip("`").removeprefix("$.") or "the policy"
-        raise PolicyError(
-            f"{where}: {what}. Compare it with protocol.md section 8 and mend it."
-        ) from None
+        where = path.strip("`").removeprefix("$.") or "policy"
+        return Fault(
+            where, f"{what[:1].lower()}{what[1:]}", "Compare it with protocol.md section 8"
+        )
 
 
 def policy_body(policy: Policy) -> bytes:

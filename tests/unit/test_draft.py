@@ -87,13 +87,13 @@ def test_every_fault_is_listed() -> None:
         (b"[" * 100_000, True, "draft"),
         (b"[]", True, "draft"),
         (b"a = ", False, "draft"),
-        (b"a = 1", False, "the policy"),
+        (b"a = 1", False, "policy"),
         (b"k = 1.5", False, "draft"),
         (as_json(apps=1), True, "apps"),
         (as_json(apps=["crm"]), True, "apps[0]"),
         (as_json(apps=[{"app": "1"}]), True, "apps[0].app"),
         (as_json(apps=[app_document(origins=[1])]), True, "apps[0].origins[0]"),
-        (as_json(unknown=1), True, "the policy"),
+        (as_json(unknown=1), True, "policy"),
     ],
 )
 def test_what_cannot_be_read_is_one_fault(text: bytes, is_json: bool, field: str) -> None:  # noqa: FBT001 - a parameter of the case

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from relay.consent.canonical import canonical
-from relay.consent.document import encode_key
-from relay.consent.policy import convert_policy, parse_policy
+from relay.consent.document import Policy, encode_key
+from relay.consent.policy import parse_policy, read_document
 from relay.consent.rules import Fault, faults, path_fault
 from relay.errors import PolicyError
 from tests.unit.examples import app_document, policy_document
@@ -15,9 +15,16 @@ KEYS = policy_document()["keys"]
 CONTACTS = policy_document()["contacts"]
 
 
+def read(**changes: object) -> Policy:
+    """Return a policy with these changes, whose types are right."""
+    policy = read_document(policy_document(**changes))
+    assert isinstance(policy, Policy)
+    return policy
+
+
 def fields(**changes: object) -> set[str]:
     """Return the fields at fault in a policy with these changes."""
-    return {fault.field for fault in faults(convert_policy(policy_document(**changes)))}
+    return {fault.field for fault in faults(read(**changes))}
 
 
 def test_a_valid_policy_has_no_faults() -> None:
@@ -119,7 +126,7 @@ def test_an_excluded_path_is_written_as_it_is_matched(path: str) -> None:
 
 def test_every_fault_is_listed_and_the_first_is_raised() -> None:
     document = policy_document(k=1, eligible="", number=0)
-    found = faults(convert_policy(document))
+    found = faults(read(k=1, eligible="", number=0))
     assert [fault.field for fault in found] == ["k", "number", "eligible"]
     with pytest.raises(PolicyError, match=r"^k: is 1\. Use 2 to 1000\.$"):
         parse_policy(canonical(document))
@@ -134,9 +141,7 @@ def test_a_policy_too_long_for_the_wire_is_refused() -> None:
         )
         for number in range(1, 40)
     ]
-    assert [fault.field for fault in faults(convert_policy(policy_document(apps=apps)))] == [
-        "policy"
-    ]
+    assert [fault.field for fault in faults(read(apps=apps))] == ["policy"]
 
 
 def test_a_fault_is_one_line_with_its_mend() -> None:
