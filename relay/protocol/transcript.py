@@ -8,7 +8,16 @@ from __future__ import annotations
 import hashlib
 import struct
 
-from relay.model import DeviceHash, DeviceKey, KeyId, PolicyHash, ReceiptHash, SegmentId, Seq, StreamId
+from relay.model import (
+    DeviceHash,
+    DeviceKey,
+    KeyId,
+    PolicyHash,
+    ReceiptHash,
+    SegmentId,
+    Seq,
+    StreamId,
+)
 
 Part = bytes | int | str | None
 
@@ -103,5 +112,12 @@ def root_binding(  # noqa: PLR0913 - the parts protocol.md section 10 lists
         root_commitment: `root_hash` of the root key.
     """
     return transcript(
-        f"candor/v1/seal/{layer}", programme, recipient, stream, segment, receipt, policy, root_commitment
+        f"candor/v1/seal/{layer}",
+        programme,
+        recipient,
+        stream,
+        segment,
+        receipt,
+        policy,
+        root_commitment,
     )
