@@ -67,10 +67,21 @@ class Call(Generic[T]):
 
     What it raises undoes this job alone and becomes the future's exception, unless the database
     itself failed: then the whole commit did.
+
+    Args:
+        function: Runs in the writer thread, in the transaction.
+        salts: Committed before it.
+        done: Called with the resolved future, in the order of the jobs of a commit.
     """
 
-    def __init__(self, function: Callable[[Transaction], T], salts: Sequence[Salt] = ()) -> None:
+    def __init__(
+        self,
+        function: Callable[[Transaction], T],
+        salts: Sequence[Salt] = (),
+        done: Callable[[asyncio.Future[T]], object] | None = None,
+    ) -> None:
         self.salts = salts
+        self._done = done
         self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._function = function
         self._result: list[T] = []
@@ -91,17 +102,24 @@ class Call(Generic[T]):
 
     def committed(self) -> None:
         """Resolve the future."""
-        if self.future.cancelled():
-            return
         if self._error is not None:
-            self.future.set_exception(self._error)
-        else:
+            self._resolve(self._error)
+        elif not self.future.cancelled():
             self.future.set_result(self._result[0])
+            self._tell()
 
     def failed(self, error: StoreError) -> None:
         """Resolve the future with the failure."""
+        self._resolve(error)
+
+    def _resolve(self, error: Exception) -> None:
         if not self.future.cancelled():
             self.future.set_exception(error)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._done is not None:
+            self._done(self.future)
 
 
 class Writer:

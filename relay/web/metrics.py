@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from relay.model import DroppedRange, DropReason, RefusalReason, Stored
 from relay.protocol.effects import Fault, Outcome
@@ -20,6 +26,7 @@ class Metrics:
     """All metrics of one relay."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         outcomes = Counter(
             "candor_batches",

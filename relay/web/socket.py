@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMsgType, web
 
 from relay.errors import CandorError, ProtocolError, StoreError
 from relay.ingest import Intake, accept_segment, salt_of
@@ -44,6 +44,8 @@ from relay.rights.consenting import Consented, check_consent, confirm, consent
 from relay.rights.enrolment import check_enrol, enrol, enrolled
 from relay.rights.greeting import Greeting, check_hello, greet
 from relay.store.book import LiveStream
+from relay.store.salts import Salt
+from relay.store.writer import Call, Transaction
 from relay.web.problems import fault_of
 from relay.web.relay import Relay, today
 
@@ -103,7 +105,7 @@ class Connection:
                 elif message.type is WSMsgType.TEXT:
                     self.ended(Fault.TEXT_FRAME)
                 elif message.type is WSMsgType.ERROR:
-                    self._note_broken(self._socket.close_code)
+                    self._note_broken(message.data)
                     break
                 else:
                     break
@@ -182,8 +184,9 @@ class Connection:
         except ProtocolError as error:
             self.ended(fault_of(error))
             return
-        future = self._relay.writer.call(lambda transaction: greet(transaction, hello, today()))
-        self._then(future, partial(self._greeted, hello))
+        self._ask(
+            lambda transaction: greet(transaction, hello, today()), partial(self._greeted, hello)
+        )
 
     def _greeted(self, hello: Hello, greeting: Greeting) -> None:
         relay = self._relay
@@ -229,8 +232,7 @@ class Connection:
         def record(refusal: Refusal | None) -> None:
             self._enrolled(refusal or enrolled(message, nonce, day, self._relay.ledger))
 
-        future = self._relay.writer.call(lambda transaction: enrol(transaction, message, day))
-        self._then(future, record)
+        self._ask(lambda transaction: enrol(transaction, message, day), record)
 
     def _enrolled(self, reply: Enrolled | Refusal) -> None:
         now_ms = int(self._relay.loop.time() * 1000)
@@ -243,11 +245,11 @@ class Connection:
         day = today()
         if isinstance(message, Segment):
             segment = message
-            future = self._relay.writer.call(
+            self._ask(
                 lambda transaction: accept_segment(transaction, stream, segment, day),
+                self._answered,
                 (salt_of(stream, segment, day),),
             )
-            self._then(future, self._answered)
             return
         current = self._relay.current
         assert current is not None  # noqa: S101 - no device is greeted before the first policy
@@ -255,10 +257,10 @@ class Connection:
         if isinstance(receipt, Refusal):
             self._answered(receipt)
             return
-        done = self._relay.writer.call(
-            lambda transaction: consent(transaction, stream, message, receipt, day)
+        self._ask(
+            lambda transaction: consent(transaction, stream, message, receipt, day),
+            partial(self._consented, message, stream),
         )
-        self._then(done, partial(self._consented, message, stream))
 
     def _consented(
         self, message: Grant | Withdraw, stream: LiveStream, done: Consented | Refusal
@@ -295,8 +297,16 @@ class Connection:
         """Tell whether this connection is of the same device as a stream."""
         return self._stream is not None and self._stream.device is stream.device
 
-    def _then(self, future: asyncio.Future[T], use: Callable[[T], None]) -> None:
-        """Go on with a job's result, or end the session as its error says."""
+    def _ask(
+        self,
+        function: Callable[[Transaction], T],
+        use: Callable[[T], None],
+        salts: Sequence[Salt] = (),
+    ) -> None:
+        """Have the store do something in order, and go on with what it returns.
+
+        An error ends the session as the error says.
+        """
 
         def done(finished: asyncio.Future[T]) -> None:
             error = finished.exception()
@@ -310,14 +320,13 @@ class Connection:
                 log.critical("session.failed", error=type(error).__name__)
                 self.ended(Fault.UNAVAILABLE)
 
-        future.add_done_callback(done)
+        self._relay.writer.submit(Call(function, salts, done))
 
-    def _note_broken(self, close_code: int | None) -> None:
-        """Name the fault of a frame that the WebSocket layer itself refused."""
-        if close_code == Fault.TOO_LARGE:
-            self._fault = Fault.TOO_LARGE
-        elif close_code is not None:
-            self._fault = Fault.MALFORMED
+    def _note_broken(self, error: object) -> None:
+        """Name the fault of a frame that the WebSocket layer itself refused and closed for."""
+        if isinstance(error, WebSocketError):
+            is_large = error.code == Fault.TOO_LARGE
+            self._fault = Fault.TOO_LARGE if is_large else Fault.MALFORMED
 
     def _leave(self) -> None:
         if self.gone.is_set():
@@ -335,5 +344,9 @@ class Connection:
         if relay.streams.get(stream.id) is self:
             del relay.streams[stream.id]
         relay.metrics.sessions.set(len(relay.streams))
-        left = relay.writer.call(lambda transaction: transaction.book.leave(stream))
-        left.add_done_callback(lambda future: future.exception())
+        relay.writer.submit(
+            Call(
+                lambda transaction: transaction.book.leave(stream),
+                done=lambda finished: finished.exception(),
+            )
+        )

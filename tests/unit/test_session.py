@@ -111,6 +111,10 @@ def send(session: Session, message: m.Message, now_ms: int = 0) -> Effects:
     return session.receive(m.encode(message), now_ms)
 
 
+def state_of(session: Session) -> State:
+    return session.state
+
+
 def ack(through: int, *refusals: tuple[int, str]) -> Effects:
     return (Send(m.Ack(through, tuple(m.RefusedSeq(*item) for item in refusals))),)
 
@@ -125,9 +129,9 @@ def test_the_relay_speaks_first() -> None:
 def test_hello_is_verified_under_the_nonce_and_welcomed() -> None:
     session = new()
     assert send(session, HELLO) == (VerifyHello(HELLO, NONCE),)
-    assert session.state is State.GREETING
+    assert state_of(session) is State.GREETING
     assert session.greeted(welcome(7)) == (Send(welcome(7)),)
-    assert session.state is State.READY
+    assert state_of(session) is State.READY
     assert session.announced == session.through == 7
 
 
@@ -178,9 +182,7 @@ def test_results_that_come_too_late_change_nothing() -> None:
 # -------------------------------------------------------------------------------------- the table
 
 
-@pytest.mark.parametrize(
-    ("state", "kind"), list(itertools.product(State, EXAMPLES)), ids=str
-)
+@pytest.mark.parametrize(("state", "kind"), list(itertools.product(State, EXAMPLES)), ids=str)
 def test_a_message_is_taken_exactly_where_the_table_says(
     state: State, kind: type[m.Message]
 ) -> None:
