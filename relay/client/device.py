@@ -128,6 +128,11 @@ class Device:
         return self.state.refused
 
     @property
+    def lost(self) -> int:
+        """How many sealed batches could never be sent, since the relay ended their stream."""
+        return self.state.get_int("lost")
+
+    @property
     def is_connected(self) -> bool:
         """Whether a session is open."""
         return self._link is not None and self._link.ready.is_set()
@@ -279,6 +284,15 @@ class Device:
         seq = self._outbox.seal_plaintext(self.stream, app, group, plaintext, self._clock())
         self._look_again()
         return seq
+
+    async def connected(self, *, timeout_s: float = _WAIT_S) -> None:
+        """Wait until a session is open.
+
+        Raises:
+            CandorError: The connection ended for good.
+            TimeoutError: It took longer than `timeout_s` seconds.
+        """
+        await self._until(lambda: self.is_connected, timeout_s)
 
     async def settled(self, *, timeout_s: float = _WAIT_S) -> int:
         """Wait until every sealed batch has its outcome.

@@ -48,8 +48,8 @@ class Owner(Protocol):
     def hello(self, challenge: wire.Challenge) -> bytes:
         """Return the signed hello for this challenge."""
 
-    def welcomed(self, welcome: wire.Welcome) -> list[bytes]:
-        """Take a welcome; return control frames to send before any batch."""
+    def welcomed(self, welcome: wire.Welcome) -> list[bytes] | None:
+        """Take a welcome; return control frames to send first, or None to say hello anew."""
 
     def heard(self, message: wire.RelayMessage) -> None:
         """Take any message but acks and pongs."""
@@ -176,7 +176,8 @@ class Link:
         """Hold one connection; return the code with which it was closed, if one came."""
         try:
             async with open_socket(self._relay, self._tls) as socket:
-                await self._greet(socket)
+                if not await self._greet(socket):
+                    return None
                 sender = asyncio.create_task(self._send(socket))
                 pinger = asyncio.create_task(self._ping(socket))
                 try:
@@ -193,7 +194,7 @@ class Link:
             return None
         return None
 
-    async def _greet(self, socket: ClientConnection) -> None:
+    async def _greet(self, socket: ClientConnection) -> bool:
         challenge = wire.unpack(await socket.recv())
         if not isinstance(challenge, wire.Challenge):
             raise ProtocolError("The relay did not begin with a challenge.")
@@ -201,11 +202,15 @@ class Link:
         welcome = wire.unpack(await socket.recv())
         if not isinstance(welcome, wire.Welcome):
             raise ProtocolError("The relay did not answer the hello with a welcome.")
+        controls = self._owner.welcomed(welcome)
+        if controls is None:
+            return False
         self.announced = welcome.resume
         self._credit = welcome.credit
-        self._controls.extend(self._owner.welcomed(welcome))
+        self._controls.extend(controls)
         self.ready.set()
         self._owner.settled_some()
+        return True
 
     async def _listen(self, socket: ClientConnection) -> None:
         while True:

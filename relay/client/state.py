@@ -190,8 +190,9 @@ class State:
         return len(seqs)
 
     def start_stream(self, salt: bytes) -> None:
-        """Begin a new stream; whatever the old one still held is gone."""
+        """Begin a new stream; whatever the old one still held is gone and counted as lost."""
         with self.change():
+            self.put("lost", self.get_int("lost") + self.counts()[0])
             for table in ("outbox", "segments", "refusals"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the three names above
             for name in ("last_seq", "through", "withdraw_through"):

@@ -95,14 +95,18 @@ class Voice:
             signature,
         )
 
-    def welcomed(self, welcome: wire.Welcome) -> list[bytes]:
-        """Take a welcome; return the control frames to send before any batch."""
+    def welcomed(self, welcome: wire.Welcome) -> list[bytes] | None:
+        """Take a welcome; return the control frames to send before any batch.
+
+        Returns:
+            None if the stream was changed, so that hello must be said anew.
+        """
         if welcome.policy is not None:
             self._consent.adopt(welcome.policy)
         if self._state.get_int("last_seq") < welcome.resume:
             # An old copy of the state was restored: these numbers belong to other batches.
             self.start_stream()
-            raise ProtocolError("The relay knows more of this stream.", code="outbox_lost")
+            return None
         with self._state.change():
             self._state.put("welcome_ms", self._clock())
             self._state.put("stopped", None)
