@@ -42,6 +42,12 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     assert "library.warned" not in log
 
 
+@pytest.fixture(autouse=True)
+async def _closed_wires() -> AsyncIterator[None]:
+    yield
+    await Wire.close_all()
+
+
 @pytest.fixture
 async def bystander(serving: Serving) -> AsyncIterator[None]:
     """Another session, which must be able to store before and after."""

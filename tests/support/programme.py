@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import msgpack  # type: ignore[import-untyped]
 from websockets.asyncio.client import ClientConnection, connect
@@ -220,6 +220,8 @@ class Participant:
 class Wire:
     """A raw connection: sends any array or bytes, receives arrays."""
 
+    opened: ClassVar[list[Wire]] = []
+
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
 
@@ -227,7 +229,17 @@ class Wire:
     async def open(cls, url: str, **options: Any) -> Self:  # noqa: ANN401
         """Connect to a relay's origin."""
         chosen = {"subprotocols": ["candor.v1"], "compression": None, "proxy": None, **options}
-        return cls(await connect(url.replace("http", "ws", 1) + "/v1/stream", **chosen))
+        wire = cls(await connect(url.replace("http", "ws", 1) + "/v1/stream", **chosen))
+        cls.opened.append(wire)
+        return wire
+
+    @classmethod
+    async def close_all(cls) -> None:
+        """Close what a test left open, also where it failed."""
+        for wire in cls.opened:
+            wire.socket.transport.abort()
+            await wire.socket.wait_closed()
+        cls.opened.clear()
 
     async def send(self, *messages: object) -> None:
         """Send each as one binary frame."""
