@@ -28,18 +28,21 @@ const dots = h("div", {});
 const ten = h("dd", { class: "number", id: "ten" });
 const sent = h("dd", { class: "number", id: "sent" });
 const waiting = h("dd", { class: "number", id: "waiting" });
-const cost = h("dd", { class: "number", id: "cost" });
+const cost = h("p", { class: "number small soft", id: "cost" });
 const figures = h(
-  "dl",
-  {},
-  h("dt", {}, words.lastTen),
-  ten,
-  h("dd", {}, dots),
-  h("dt", {}, words.sent),
-  sent,
-  h("dt", {}, words.waiting),
-  waiting,
-  h("dt", {}, words.cost),
+  "div",
+  { class: "figures" },
+  h(
+    "dl",
+    {},
+    h("dt", {}, words.lastTen),
+    ten,
+    h("dd", {}, dots),
+    h("dt", {}, words.sent),
+    sent,
+    h("dt", {}, words.waiting),
+    waiting,
+  ),
   cost,
 );
 const pauseSite = h("button", { type: "button", id: "pause-site" }, words.pauseSite);
@@ -52,7 +55,7 @@ const pauses = h(
   h("div", { class: "pauses" }, pauseSite, pauseHour, pauseAll),
 );
 const resume = h("button", { type: "button", id: "resume" }, words.resume);
-const representative = h("p", { id: "representative" });
+const representative = h("a", { id: "representative" });
 const withdraw = h("a", { href: "leave.html", target: "_blank", id: "withdraw" }, words.withdraw);
 const read = h("a", { href: "welcome.html", target: "_blank", id: "read" }, words.readNotice);
 const copy = h("button", { type: "button", id: "copy" }, words.copy);
@@ -67,7 +70,7 @@ byId("page").append(
   pauses,
   resume,
   figures,
-  h("div", { class: "links" }, representative, read, withdraw),
+  h("nav", { class: "links" }, representative, read, withdraw),
   h(
     "details",
     {},
@@ -94,24 +97,28 @@ function show(state: PopupState): void {
   demo.hidden = !state.demo;
   figures.hidden = !isEnrolled;
   dots.replaceChildren(dotsOf(state.dots));
-  say(ten, words.lastTenSaid(eventsInWords(state.dots.reduce((sum, one) => sum + one, 0))));
+  say(ten, eventsInWords(state.dots.reduce((sum, one) => sum + one, 0)));
   say(
     sent,
     state.sentBatches === 0
-      ? words.nothingSent
+      ? words.nothing
       : words.sentSaid(eventsInWords(state.sentEvents), state.sentBatches),
   );
-  say(waiting, words.waitingSaid(state.waitingBatches));
-  say(cost, words.costSaid(state.costMs.toFixed(state.costMs < 10 ? 1 : 0)));
+  say(
+    waiting,
+    state.waitingBatches === 0 ? words.nothing : words.waitingSaid(state.waitingBatches),
+  );
+  say(cost, words.cost(state.costMs.toFixed(state.costMs < 10 ? 1 : 0)));
   pauses.hidden = !isEnrolled || isPaused;
   pauseSite.hidden = !state.canPauseSite;
   resume.hidden = !isPaused;
   withdraw.hidden = !isEnrolled;
   say(read, state.reason === "not_enrolled" ? words.enrol : words.readNotice);
   representative.hidden = state.representative === null;
-  if (state.representative !== null && representative.childElementCount === 0) {
+  if (state.representative !== null) {
     const { name, email } = state.representative;
-    representative.append(`${words.ask}: ${name}, `, h("a", { href: `mailto:${email}` }, email));
+    representative.href = `mailto:${email}`;
+    say(representative, words.ask(name));
   }
 }
 

@@ -113,7 +113,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   },
   withdrawn: {
     why: "You withdrew. Nothing is recorded.",
-    next: "If you ever want to take part again, ask for a new enrolment string.",
+    next: "You can close this. If you ever want to take part again, read the notice and choose Yes.",
   },
   no_permission: {
     why: "Your browser does not give Candor access to this app, so nothing is recorded here.",
@@ -195,16 +195,13 @@ export const en = {
     notHere: (host: string) => `${host} is not an approved app. Candor cannot see this page.`,
     since: (time: string) => `Since ${time}.`,
     lastTen: "The last ten seconds in this tab",
-    lastTenSaid: (events: string) => `${events} in the last ten seconds`,
     sent: "Sent in the last minute",
     sentSaid: (events: string, batches: number) =>
-      `${events} in ${batches} sealed ${batches === 1 ? "batch" : "batches"}, each confirmed as stored`,
-    nothingSent: "nothing",
+      `${events} in ${batches} sealed ${batches === 1 ? "batch" : "batches"}, confirmed as stored`,
+    nothing: "nothing",
     waiting: "Waiting to be sent",
-    waitingSaid: (batches: number) =>
-      batches === 0 ? "nothing" : `${batches} sealed ${batches === 1 ? "batch" : "batches"}`,
-    cost: "Work in this tab",
-    costSaid: (ms: string) => `Candor used ${ms} ms in this tab in the last minute`,
+    waitingSaid: (batches: number) => `${batches} sealed ${batches === 1 ? "batch" : "batches"}`,
+    cost: (ms: string) => `Candor used ${ms} ms in this tab in the last minute.`,
     pause: "Pause",
     pauseSite: "On this site",
     pauseHour: "For an hour",
@@ -213,7 +210,7 @@ export const en = {
     withdraw: "Withdraw …",
     readNotice: "Read the notice",
     enrol: "Enter an enrolment string",
-    ask: "Ask your representative",
+    ask: (name: string) => `Ask your representative, ${name}`,
     diagnostics: "Diagnostics",
     diagnosticsSaid:
       "What is copied: version, states, counts and error codes. No address, no name, no id.",
@@ -241,6 +238,25 @@ export const en = {
       "You agreed to this. Below is what you agreed to; you can change it with a new yes, or withdraw.",
     declinedBefore: "You said no. Nothing is recorded.",
 
+    shortHeading: "In short",
+    short: (representative: string, apps: string): [string, string][] => [
+      [
+        "What",
+        `When and where you point, click, type, scroll and rest, in ${apps}; only the kinds you switch on.`,
+      ],
+      [
+        "Not",
+        "What you write or read: no text, no keys, no names, no addresses, no pictures. Nothing at all from password fields, and nothing outside these apps.",
+      ],
+      [
+        "Who",
+        `Only the researchers and your representative together, ${representative} with one of two keys. Neither alone, nor whoever runs the machines.`,
+      ],
+      [
+        "Stop",
+        "One click on the Candor button: pause or withdraw, at once, also offline, without giving a reason.",
+      ],
+    ],
     whoHeading: "Who asks, and what for",
     who: (controller: string, programme: string) =>
       `${controller} answers for this. The programme is called ${programme}.`,
@@ -340,15 +356,15 @@ export const en = {
     yes: "Yes, record what I switched on",
     no: "No thanks",
     chosenNone: "Nothing is switched on so far.",
-    chosen: (apps: string) => `Switched on: ${apps}.`,
-    chosenApp: (app: string, signals: string) => `${signals} in ${app}`,
+    chosen: (apps: string) => `Switched on in ${apps}.`,
+    chosenApp: (app: string, signals: string) => `${app}: ${signals}`,
     nothingOn:
       "Nothing is switched on, so there is nothing to say yes to. Switch on at least one kind above, or choose No thanks.",
     refused:
       "The browser did not give access, so nothing is recorded. Choose Yes again and allow it, or choose No thanks.",
     saving: "Saving your decision …",
     done: (what: string) =>
-      `You agreed, and recording is on: ${what}. The Candor button in the toolbar shows at any time what happens. Your receipt:`,
+      `You agreed, and recording is on in ${what}. The Candor button in the toolbar shows at any time what happens. Your receipt:`,
     declined: (day: string) =>
       `Nothing is recorded. You will not be asked again before ${day}. You can close this page.`,
   },
@@ -361,7 +377,7 @@ export const en = {
       "What waits on this computer to be sent is deleted.",
       "What was sent before stays sealed until its term ends; withdrawing does not erase it. To ask for that, write to your representative.",
       "Nobody using Candor can see that you withdrew.",
-      "To take part again you need a new enrolment string.",
+      "You can take part again later: read the notice and choose Yes. Nobody asks you to.",
     ],
     withdraw: "Withdraw now",
     stay: "Keep taking part",

@@ -34,6 +34,11 @@ export function count(number: number): string {
   return whole.format(number);
 }
 
+/** Things that are lists themselves. */
+export function listed(parts: readonly string[]): string {
+  return parts.join("; ");
+}
+
 export function and(words: readonly string[]): string {
   return list.format(words);
 }

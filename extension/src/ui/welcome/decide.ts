@@ -3,7 +3,7 @@
 import { askWorker, requestOrigins } from "../../browser.ts";
 import type { Policy } from "../../shared/policy.ts";
 import { h, say } from "../shared/dom.ts";
-import { and, dayAt } from "../shared/format.ts";
+import { and, dayAt, listed } from "../shared/format.ts";
 import { text } from "../shared/text.ts";
 import type { Choice, SignalCards } from "./signals.ts";
 
@@ -12,10 +12,10 @@ const words = text.welcome;
 
 /** What was chosen, in words. */
 export function choiceInWords(policy: Policy, choices: readonly Choice[]): string {
-  return and(
+  return listed(
     choices.map(({ app, signals }) => {
       const name = policy.apps.find((one) => one.app === app)?.name ?? "";
-      return words.chosenApp(and(signals.map((signal) => text.signals[signal].short)), name);
+      return words.chosenApp(name, and(signals.map((signal) => text.signals[signal].short)));
     }),
   );
 }

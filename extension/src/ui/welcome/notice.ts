@@ -25,6 +25,19 @@ function mailTo({ name, email }: Contact): HTMLElement {
   return h("span", {}, `${name}, `, h("a", { href: `mailto:${email}` }, email));
 }
 
+/** What matters most, in four lines. */
+export function inShort(policy: Policy): HTMLElement {
+  const rows = words.short(
+    policy.contacts.representative.name,
+    and(policy.apps.map(({ name }) => name)),
+  );
+  return h(
+    "dl",
+    { class: "panel short", "aria-label": words.shortHeading },
+    ...rows.flatMap(([term, said]) => [h("dt", {}, term), h("dd", {}, said)]),
+  );
+}
+
 export function whoAsks(policy: Policy): HTMLElement {
   const { controller } = policy.contacts;
   return section(

@@ -6,6 +6,7 @@ import {
   roles,
   tags,
 } from "../../../../relay/protocol/vocabulary.json";
+import { eventTicks } from "../../shared/columns.ts";
 import type { CapturedColumns } from "../../shared/internal.ts";
 import { SIGNALS, type SignalName } from "../../shared/signals.ts";
 import { splitTarget } from "../../shared/vocabulary.ts";
@@ -49,12 +50,18 @@ export function rowsOf(columns: readonly (readonly number[])[]): number[][] {
   return (columns[0] ?? []).map((_, at) => columns.map((column) => column[at] ?? 0));
 }
 
-/** Every row of a flush in words, signal by signal. */
+/** Every row of a flush in words, in the order in which things happened. */
 export function inWords(columns: CapturedColumns): string[] {
-  return SIGNALS.flatMap((signal) =>
-    rowsOf(columns[signal] ?? []).map((row, at) => {
-      const after = words.after((row[0] ?? 0) * MS_PER_TICK);
-      return `${after}: ${rowInWords(signal, row, at === 0)}`;
-    }),
-  );
+  const rows = SIGNALS.flatMap((signal) => {
+    const list = columns[signal] ?? [];
+    const ticks = eventTicks(list);
+    return rowsOf(list).map((row, at) => ({
+      tick: ticks[at] ?? 0,
+      said: rowInWords(signal, row, at === 0),
+    }));
+  }).sort((one, other) => one.tick - other.tick);
+  return rows.map(({ tick, said }, at) => {
+    const before = rows[at - 1]?.tick ?? 0;
+    return `${words.after((tick - before) * MS_PER_TICK)}: ${said}`;
+  });
 }

@@ -40,10 +40,14 @@ function ground(signal: SignalName): HTMLElement {
   );
 }
 
-/** A button that runs the sample, and the place where it happens. */
-export function sampleOf(signal: SignalName): HTMLElement {
+/**
+ * A button that runs the sample, and the place where it happens.
+ *
+ * @param switches What stands beside the button.
+ */
+export function sampleOf(signal: SignalName, switches: HTMLElement): HTMLElement[] {
   const place = h("div", { class: "sample" });
-  const said = h("p", { class: "soft number", "aria-live": "polite" });
+  const said = h("p", { class: "soft number said", "aria-live": "polite" });
   const list = h("ul", { class: "mono rows" });
   const button = h("button", { type: "button" }, words.showSample);
   let recorder: Recorder | undefined;
@@ -89,5 +93,8 @@ export function sampleOf(signal: SignalName): HTMLElement {
     area.querySelector<HTMLElement>("input, .list")?.focus();
   };
   button.addEventListener("click", start);
-  return h("div", { class: "try no-print" }, button, place, said, list);
+  return [
+    h("div", { class: "controls" }, switches, button),
+    h("div", { class: "no-print" }, place, said, list),
+  ];
 }

@@ -63,8 +63,9 @@ export function signalCards(
         h("h3", {}, name),
         h("p", {}, what),
         h("p", { class: "soft" }, not),
-        h("div", { class: "switches" }, ...rows),
-        signal !== "navigation" && sampleOf(signal),
+        ...(signal === "navigation"
+          ? [h("div", { class: "controls" }, h("div", { class: "switches" }, ...rows))]
+          : sampleOf(signal, h("div", { class: "switches" }, ...rows))),
       ),
     ];
   });

@@ -7,7 +7,7 @@
 import { record } from "../../content/recorder.ts";
 import { COLUMN_RULES, encodeColumns, keepSignals } from "../../shared/columns.ts";
 import type { CapturedColumns } from "../../shared/internal.ts";
-import { ALL_SIGNALS, groupSignals, SIGNALS } from "../../shared/signals.ts";
+import { ALL_SIGNALS, groupSignals, SIGNALS, type SignalName } from "../../shared/signals.ts";
 import { h, say } from "../shared/dom.ts";
 import { count } from "../shared/format.ts";
 import { text } from "../shared/text.ts";
@@ -16,7 +16,7 @@ import { configFor } from "./sample.ts";
 import { countInBytes, countInColumns, SHORTEST } from "./search.ts";
 
 const EVERY_MS = 1_000;
-const SHOWN_ROWS = 8;
+const SHOWN_ROWS = 5;
 const SHOWN_WORDS = 14;
 /** About ten minutes of busy hands; the oldest is let go of. */
 const MOST_FLUSHES = 600;
@@ -38,9 +38,10 @@ function encodeFlush(columns: CapturedColumns, document: number): Flush {
   return { columns, plaintexts };
 }
 
-function tableOf(columns: CapturedColumns): HTMLElement {
+/** The newest columns of each signal. */
+function tablesOf(newest: ReadonlyMap<SignalName, CapturedColumns>): HTMLElement {
   const tables = SIGNALS.flatMap((signal) => {
-    const list = columns[signal];
+    const list = newest.get(signal)?.[signal] ?? null;
     if (list === null) return [];
     const rows = rowsOf(list).slice(-SHOWN_ROWS);
     const names = COLUMN_RULES[signal].map(({ name }) => h("th", { scope: "col" }, name));
@@ -95,6 +96,8 @@ export function tryToCatchIt(): HTMLElement {
   const list = h("ul", { class: "mono rows" });
 
   const flushes: Flush[] = [];
+  const newest = new Map<SignalName, CapturedColumns>();
+  const said: string[] = [];
   const document32 = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   const recorder = record(box, configFor(ALL_SIGNALS), "amid", { costMs: 0, lost: 0 }, () => {});
 
@@ -136,9 +139,11 @@ export function tryToCatchIt(): HTMLElement {
         one.plaintexts.reduce((sum, { length }) => sum + length, 0);
       const total = flushes.reduce((sum, one) => sum + bytes(one), 0);
       say(size, words.tryFlush(count(bytes(flush)), count(total)));
-      numbers.replaceChildren(tableOf(columns));
-      const rows = inWords(columns).slice(-SHOWN_WORDS);
-      list.replaceChildren(...rows.map((row) => h("li", {}, row)));
+      for (const signal of SIGNALS) if (columns[signal] !== null) newest.set(signal, columns);
+      numbers.replaceChildren(tablesOf(newest));
+      said.push(...inWords(columns));
+      said.splice(0, Math.max(0, said.length - SHOWN_WORDS));
+      list.replaceChildren(...said.map((row) => h("li", {}, row)));
     }
     search();
   };

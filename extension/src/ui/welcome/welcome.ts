@@ -13,6 +13,7 @@ import { decision } from "./decide.ts";
 import {
   howLong,
   howToStop,
+  inShort,
   neverRecorded,
   whereOf,
   whoAsks,
@@ -38,6 +39,7 @@ function show(offer: Offer, before: readonly Choice[], said: string): void {
     h("p", {}, words.lead),
     mark !== "" && h("p", { class: "message problem" }, mark),
     h("p", { class: "message done" }, said),
+    inShort(policy),
     whoAsks(policy),
     h(
       "section",
