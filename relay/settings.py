@@ -27,7 +27,7 @@ _NOT_SETTINGS = frozenset({"CANDOR_CHROMIUM", "CANDOR_EFFORT"})
 """Variables of the tests, which a relay started by them inherits."""
 _EXTENSION_ID = re.compile(r"[a-p]{32}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}|")
-_PATHS = frozenset({"data_dir", "tls_cert", "tls_key", "ledger_key"})
+_PATHS = frozenset({"data_dir", "tls_cert", "tls_key", "ledger_key", "extension_dir"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
     representative_key: Annotated[
         str, Meta(description="Public key of the representative, base64url; policies need it.")
+    ] = ""
+    extension_dir: Annotated[
+        str,
+        Meta(description="Directory with a folder per browser, offered as /extension/FOLDER.zip."),
     ] = ""
     extension_ids: Annotated[
         tuple[str, ...], Meta(description="Chromium extension ids that may connect.")

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from relay.web.admission import PATH, stream_handler
 from relay.web.api import Api
+from relay.web.download import Download
 from relay.web.problems import problems
 from relay.web.read import ReadApi
 from relay.web.relay import Relay
@@ -29,6 +30,7 @@ def make_app(relay: Relay) -> web.Application:
     app.router.add_get(PATH, partial(stream_handler, relay))
     app.add_routes(Api(relay).routes())
     app.add_routes(ReadApi(relay).routes())
+    app.add_routes(Download(relay.settings).routes())
     return app
 
 
