@@ -19,7 +19,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e)
 TYPED := relay $(wildcard tests/support)
 
-CHECKS := check-ruff check-mypy check-layers check-biome check-tsc check-dist
+CHECKS := check-ruff check-mypy check-layers check-docker check-biome check-tsc check-dist
 
 .PHONY: help setup demo run build check $(CHECKS) test bench nightly lock clean
 
@@ -52,6 +52,10 @@ check-mypy:
 
 check-layers:
 	@$(BIN)/lint-imports --no-logo
+
+check-docker:
+	@$(BIN)/hadolint docker/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
 
 check-biome:
 	@cd extension && $(NPX)/biome ci --colors=off --error-on-warnings .
