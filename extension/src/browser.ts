@@ -103,11 +103,6 @@ export async function permittedOrigins(origins: readonly string[]): Promise<stri
   return origins.filter((_, at) => answers[at]);
 }
 
-/** Give access back. */
-export async function releaseOrigins(origins: readonly string[]): Promise<void> {
-  if (origins.length > 0) await chrome.permissions.remove({ origins: patternsOf(origins) });
-}
-
 /** Hear when access was given or taken. */
 export function onPermissionsChanged(listener: () => void): void {
   chrome.permissions.onAdded.addListener(listener);

@@ -292,6 +292,12 @@ export class Connection {
   }
 
   async #announce(entry: Entry): Promise<void> {
+    const { announced } = this.#session;
+    if (entry.first > announced + 1) {
+      // The relay lost what it had acked, so that the seqs between can only be given up.
+      const [first, last] = [announced + 1, entry.first - 1];
+      this.#send({ kind: "dropped", first, last, reason: "outbox_corrupt" });
+    }
     if (entry.kind === "dropped") {
       this.#send({ kind: "dropped", first: entry.first, last: entry.last, reason: entry.reason });
       return;

@@ -76,8 +76,9 @@ export class Consent {
   async offer(text: string): Promise<PolicyFact> {
     const enrolment = parseEnrolment(text);
     const policy = await fetchOffer(enrolment);
-    const { agreement } = this.#facts.now;
-    if (agreement?.via === "grant" && !this.#continues(policy)) {
+    const { agreement, contact } = this.#facts.now;
+    const isStuck = contact.problem !== null;
+    if (agreement?.via === "grant" && !isStuck && !this.#continues(policy)) {
       throw new Problem(
         "already_enrolled",
         "This browser takes part in another programme. Leave that one first, then paste this string again.",
@@ -107,10 +108,15 @@ export class Consent {
     const isContinued = this.#continues(policy);
     const known = isContinued ? this.#facts.now.agreement : null;
     if (known?.via === "grant" && grants.length === 0) {
-      await this.withdraw(language, now);
+      await this.leave(language, now);
+      await this.leaving();
       return this.#facts.now.agreement ?? known;
     }
-    if (isContinued && known?.via === "withdraw") await this.#leaveOldStream();
+    this.#checkLeft();
+    if (known?.via === "withdraw") {
+      await this.restartStream();
+      this.#reconnect();
+    }
     if (!isContinued) await this.#outbox.discard();
     this.#sealer.clear();
     const { offer, enrolment } = this.#facts.now;
@@ -134,11 +140,11 @@ export class Consent {
   }
 
   /**
-   * Leave: from here on nothing is recorded, what waits is thrown away, and the relay is told as soon as it can be.
+   * Leave: when this resolves nothing is recorded any more and what waited is thrown away; the relay is told by `leaving`.
    *
-   * @returns Whether the relay confirmed within the time a person waits.
+   * @throws Problem "not_enrolled".
    */
-  async withdraw(language: string, now: number): Promise<boolean> {
+  async leave(language: string, now: number): Promise<void> {
     const { agreement: before, device } = this.#facts.now;
     if (before === null || device === null) {
       throw new Problem(
@@ -146,23 +152,24 @@ export class Consent {
         "You have agreed to nothing, so there is nothing to leave.",
       );
     }
-    if (before.via !== "withdraw") {
-      const agreement = await this.#sign(
-        device,
-        before.policy,
-        [],
-        before,
-        "withdraw",
-        language,
-        now,
-      );
-      await this.#facts.put({ agreement, offer: null });
-      this.#sealer.clear();
-      const count = await this.#outbox.purge(now);
-      await this.#facts.count("dropped", "withdrawn", count);
-    } else if (before.isConfirmed) {
-      return true;
-    }
+    if (before.via === "withdraw") return;
+    const agreement = await this.#sign(
+      device,
+      before.policy,
+      [],
+      before,
+      "withdraw",
+      language,
+      now,
+    );
+    await this.#facts.put({ agreement, offer: null });
+    this.#sealer.clear();
+    await this.#facts.count("dropped", "withdrawn", await this.#outbox.purge(now));
+  }
+
+  /** Tell the relay of the leaving; false if it did not confirm within the time a person waits. */
+  async leaving(): Promise<boolean> {
+    if (this.#facts.now.agreement?.isConfirmed === true) return true;
     try {
       await this.#confirmation();
       return true;
@@ -260,16 +267,15 @@ export class Consent {
     }
   }
 
-  /** After leaving, a new yes needs the leaving confirmed, and begins a stream of its own. */
-  async #leaveOldStream(): Promise<void> {
-    if (this.#facts.now.agreement?.isConfirmed !== true) {
+  /** Make sure that no new answer overtakes a leaving. */
+  #checkLeft(): void {
+    const { agreement } = this.#facts.now;
+    if (agreement?.via === "withdraw" && !agreement.isConfirmed) {
       throw new Problem(
         "withdrawal_pending",
         "Your leaving was not confirmed yet, because the server could not be reached. It comes first; try again when you are online.",
       );
     }
-    await this.restartStream();
-    this.#reconnect();
   }
 
   async #sign(

@@ -97,7 +97,9 @@ export class Enrolling {
   async #done(): Promise<void> {
     this.#nonce = null;
     const { enrolment } = this.#own();
-    await this.#facts.put({ enrolment: { ...enrolment, isDone: true } });
+    await this.#facts.put({
+      enrolment: { ...enrolment, code: null, codeSignature: null, isDone: true },
+    });
   }
 
   #own(): Enrolled {
@@ -151,6 +153,12 @@ export class Enrolling {
     const deviceKey = device.key.publicKey;
     const participantKey = device.participant.publicKey;
     const { code, codeSignature } = enrolment;
+    if (code === null || codeSignature === null) {
+      throw new Problem(
+        "not_enrolled",
+        "The enrolment string is needed again. Paste it once more.",
+      );
+    }
     const info = transcript("candor/v1/seal/code", programme, device.hash);
     const sealedCode = await seal(policyKey(policy, "outer"), info, code);
     const signature = await sign(

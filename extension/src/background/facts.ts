@@ -27,8 +27,10 @@ export interface PolicyFact {
   readonly notice: string;
 }
 
-/** The enrolment in use. */
-export interface EnrolmentFact extends Enrolment {
+/** The enrolment in use; once it is done its code is forgotten. */
+export interface EnrolmentFact extends Omit<Enrolment, "code" | "codeSignature"> {
+  readonly code: Bytes | null;
+  readonly codeSignature: Bytes | null;
   /** Whether the relay confirmed it. */
   readonly isDone: boolean;
 }
@@ -108,7 +110,7 @@ const EMPTY: FactTable = {
 export class Facts {
   readonly database: IDBDatabase;
   #table: FactTable;
-  readonly #parsed = new Map<PolicyFact, Policy>();
+  readonly #parsed = new WeakMap<PolicyFact, Policy>();
 
   private constructor(database: IDBDatabase, table: FactTable) {
     this.database = database;

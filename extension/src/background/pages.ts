@@ -94,13 +94,12 @@ export class Pages {
   }
 
   async #withdraw(now: number): Promise<boolean> {
-    const leaving = this.#parts.consent.withdraw(language(), now);
-    // The receipt is on disk before the first await inside ends; scripts stop without waiting for the relay.
-    await Promise.race([leaving, Promise.resolve()]);
-    const [isConfirmed] = await Promise.all([leaving, this.#parts.detach()]);
-    this.#parts.activity.clear();
-    this.#parts.scopeChanged(false);
-    return isConfirmed;
+    const { consent, detach, activity, scopeChanged } = this.#parts;
+    // Scripts stop at once, even should the disk refuse the receipt.
+    await Promise.all([detach(), consent.leave(language(), now)]);
+    activity.clear();
+    scopeChanged(false);
+    return consent.leaving();
   }
 
   async #siteOf(): Promise<string | null> {

@@ -65,7 +65,9 @@ async function begin() {
   const detach = (): Promise<void> => registration.detach();
   const pages = new Pages({ ...shown, consent, detach, scopeChanged });
   await standing.refresh();
-  let stood = "";
+  const stands = (now: number): string =>
+    `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
+  let stoodLast = stands(Date.now());
 
   /** Notice what only the passing of time changes. */
   async function tick(): Promise<void> {
@@ -75,9 +77,9 @@ async function begin() {
     for (const [reason, count] of Object.entries(dropped)) {
       await facts.count("dropped", reason, count);
     }
-    const stands = `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
-    if (stands !== stood) await registration.ask();
-    stood = stands;
+    const stood = stands(now);
+    if (stood !== stoodLast) await registration.ask();
+    stoodLast = stood;
     changed();
   }
 
