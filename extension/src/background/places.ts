@@ -5,7 +5,7 @@
  * here.
  */
 
-import { ownId, recall, remember, type Sender } from "../browser.ts";
+import { recall, remember, type Sender } from "../browser.ts";
 import { matchPage, originOf } from "../shared/allowlist.ts";
 import type { ScopeApp } from "../shared/scope.ts";
 
@@ -35,10 +35,11 @@ function addressOf({ url, origin, tabUrl }: Sender): string | null {
 /**
  * Check a sender: a content script of this extension, in a tab, in an approved app, within a page of an approved app.
  *
+ * @param ownId Id of this extension.
  * @returns null for outside.
  */
-export function locate(sender: Sender, apps: readonly ScopeApp[]): Place | null {
-  if (sender.id !== ownId() || sender.tabId === null) return null;
+export function locate(sender: Sender, apps: readonly ScopeApp[], ownId: string): Place | null {
+  if (sender.id !== ownId || sender.tabId === null) return null;
   const address = addressOf(sender);
   const place = address === null ? null : placeOf(address, apps);
   if (place === null || (sender.origin !== null && sender.origin !== place.origin)) return null;

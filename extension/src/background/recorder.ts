@@ -4,7 +4,7 @@
  * Owns the replies to content scripts; a reply "kept" is given only once the outbox holds the flush on disk.
  */
 
-import type { Sender } from "../browser.ts";
+import { ownId, type Sender } from "../browser.ts";
 import { countEvents, encodeColumns, keepSignals, splitColumns } from "../shared/columns.ts";
 import type {
   CaptureConfig,
@@ -58,12 +58,16 @@ export class Recorder {
 
   /** Answer a content script; never throws. */
   async answer(message: FromContent, sender: Sender, now: number): Promise<ContentReply> {
-    const place = locate(sender, this.#parts.standing.apps);
+    const place = this.#locate(sender);
     const kept = message.kind === "columns" && (await this.#take(message, sender, place, now));
     return {
       kept,
-      config: this.#config(message, sender, locate(sender, this.#parts.standing.apps), now),
+      config: this.#config(message, sender, this.#locate(sender), now),
     };
+  }
+
+  #locate(sender: Sender): Place | null {
+    return locate(sender, this.#parts.standing.apps, ownId());
   }
 
   #mayRecord(place: Place | null, now: number): place is Place {
