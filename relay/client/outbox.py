@@ -17,7 +17,6 @@ from relay.model import (
     GENERAL_GROUP,
     KEY_TIMING_GROUP,
     DropReason,
-    ReceiptHash,
     Seq,
     Signal,
     StreamId,
@@ -28,6 +27,7 @@ from relay.protocol.columns import decode_columns
 OUTBOX_MS: Final = 7 * 24 * 3_600_000
 OUTBOX_BYTES: Final = 16 * 1024 * 1024
 SEGMENT_MS: Final = 10 * 60 * 1000
+_BOUNDS_EVERY: Final = 16  # looking costs a walk through the outbox
 _FORMAT: Final = 1
 _NO_ROUTE: Final = 0
 
@@ -111,31 +111,31 @@ class Outbox:
             raise AccessError(
                 "Nothing of this group of signals is granted here.", code="signal_not_granted"
             )
-        segment = self._segment(stream, receipt, app, group, now_ms)
+        standing = Standing(stream, receipt, self._consent.receipt_policy, app, group, signals)
+        segment = self._segment(standing, now_ms)
         with self._state.change():
             seq = Seq(self._state.next_seq())
             self._state.put_segment(segment.id, segment.frame)
-            frame = batch_frame(segment, seq, signals, plaintext)
+            frame = batch_frame(segment, seq, plaintext)
             self._state.put_batch(seq, segment.id, frame, now_ms)
-            self._keep_bounds(now_ms)
+            if seq % _BOUNDS_EVERY == 0:
+                self._keep_bounds(now_ms)
         return seq
 
     def forget_keys(self) -> None:
         """Forget every open segment's key; the next batch begins a new segment."""
         self._segments.clear()
 
-    def _segment(
-        self, stream: StreamId, receipt: ReceiptHash, app: int, group: int, now_ms: int
-    ) -> Segment:
-        standing = Standing(stream, receipt, self._consent.receipt_policy, app, group)
-        segment = self._segments.get((app, group))
+    def _segment(self, standing: Standing, now_ms: int) -> Segment:
+        place = standing.app, standing.group
+        segment = self._segments.get(place)
         if (
             segment is None
             or segment.standing != standing
             or not 0 <= now_ms - segment.began_ms < SEGMENT_MS
         ):
             segment = begin_segment(standing, self._consent.pinned, self._participant_key, now_ms)
-            self._segments[app, group] = segment
+            self._segments[place] = segment
         return segment
 
     def _keep_bounds(self, now_ms: int) -> None:

@@ -36,6 +36,7 @@ class Standing(NamedTuple):
     policy: PolicyHash
     app: int
     group: int
+    signals: Signal
 
 
 class Segment(NamedTuple):
@@ -103,16 +104,16 @@ def fits(plaintext: bytes) -> bool:
     return padded_length(_OVERHEAD_BYTES + len(plaintext)) + _TAG_BYTES <= MAX_CIPHERTEXT_BYTES
 
 
-def batch_frame(segment: Segment, seq: Seq, signals: Signal, plaintext: bytes) -> bytes:
+def batch_frame(segment: Segment, seq: Seq, plaintext: bytes) -> bytes:
     """Seal a plaintext as the batch of this seq.
 
     Args:
         segment: The open segment.
         seq: Its number, never used before.
-        signals: What the batch may contain.
         plaintext: Encoded columns.
     """
     nonce = os.urandom(NONCE_BYTES)
-    binding = batch_binding(segment.standing.stream, segment.id, seq, int(signals))
+    signals = int(segment.standing.signals)
+    binding = batch_binding(segment.standing.stream, segment.id, seq, signals)
     ciphertext = seal_batch(segment.key, nonce, binding, plaintext)
-    return wire.pack(wire.BATCH, seq, segment.id, int(signals), nonce, ciphertext)
+    return wire.pack(wire.BATCH, seq, segment.id, signals, nonce, ciphertext)

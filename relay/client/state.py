@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   reason TEXT,
   made_ms INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS outbox_segment ON outbox (segment);
 CREATE TABLE IF NOT EXISTS refusals (seq INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 """
 
@@ -205,6 +206,8 @@ class State:
         return dict(self._db.execute("SELECT seq, reason FROM refusals ORDER BY seq"))
 
     def _replace(self, seqs: list[int], reason: DropReason) -> None:
+        if not seqs:
+            return
         for seq in seqs:
             self._db.execute(
                 "UPDATE outbox SET segment = x'', frame = x'', reason = ? WHERE seq = ?",
@@ -213,4 +216,6 @@ class State:
         self._forget_segments()
 
     def _forget_segments(self) -> None:
-        self._db.execute("DELETE FROM segments WHERE id NOT IN (SELECT segment FROM outbox)")
+        self._db.execute(
+            "DELETE FROM segments WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE segment = id)"
+        )
