@@ -8,11 +8,13 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from relay.consent.origins import is_loopback, origin_fault
 from relay.errors import AccessError, CandorError, InputError
 
 _TIMEOUT_S: Final = 30.0
@@ -40,7 +42,7 @@ def tls_context(cafile: Path | None = None) -> ssl.SSLContext:
 
 
 class Web:
-    """A relay's HTTPS side.
+    """A relay's HTTPS side, over one connection that is kept; not for use by several threads.
 
     Args:
         origin: Such as "https://candor.corp.example"; http only ever reaches loopback.
@@ -51,16 +53,23 @@ class Web:
     """
 
     def __init__(self, origin: str, tls: ssl.SSLContext | None = None) -> None:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        exact = origin.rstrip("/")
+        if origin_fault(exact, demo=is_loopback(exact)) is not None:
             raise InputError(
-                "A relay's address looks like https://candor.corp.example, with nothing after it."
+                "A relay's address looks like https://candor.corp.example, with nothing after it; "
+                "http is only for this computer."
             )
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname
-        self._port = parts.port
-        self._tls = tls
+        parts = urlsplit(exact)
+        host = parts.hostname or ""
+        self.origin = exact
+        self._connection = (
+            http.client.HTTPSConnection(
+                host, parts.port, timeout=_TIMEOUT_S, context=tls or tls_context()
+            )
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
+        )
+        weakref.finalize(self, self._connection.close)
 
     def get(self, path: str) -> bytes:
         """Fetch a public document.
@@ -85,25 +94,27 @@ class Web:
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> bytes:
-        connection = self._connection()
         try:
-            connection.request(method, path, body=body, headers=dict(headers))
-            response = connection.getresponse()
-            answer = response.read(_MAX_ANSWER_BYTES)
+            try:
+                response, answer = self._request(method, path, body, headers)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                # The kept connection was closed meanwhile, or the relay restarted.
+                self._connection.close()
+                response, answer = self._request(method, path, body, headers)
         except ssl.SSLCertVerificationError:
+            self._connection.close()
             raise AccessError(
                 "The relay's certificate is not from a trusted authority. If your company has "
                 "its own, name its file with --cafile.",
                 code="untrusted_relay",
             ) from None
         except (OSError, http.client.HTTPException):
+            self._connection.close()
             raise CandorError(
                 f"The relay at {self.origin} cannot be reached. Check the address and the network.",
                 code="relay_unreachable",
                 retryable=True,
             ) from None
-        finally:
-            connection.close()
         if response.status == _OK:
             return answer
         message = f"The relay answered {response.status}{_detail(answer)}"
@@ -111,12 +122,15 @@ class Web:
             raise CandorError(message, code="relay_failed", retryable=True)
         raise AccessError(message, code="relay_refused")
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._secure:
-            return http.client.HTTPSConnection(
-                self._host, self._port, timeout=_TIMEOUT_S, context=self._tls or tls_context()
-            )
-        return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+    def _request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request(method, path, body=body, headers=dict(headers))
+        response = self._connection.getresponse()
+        answer = response.read(_MAX_ANSWER_BYTES)
+        if not response.isclosed():
+            self._connection.close()
+        return response, answer
 
 
 def _detail(answer: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,7 @@ from tests.support.relay import ROOT, Relay
 from tests.support.running import start_relay
 
 POINTER = {Signal.POINTER: [[0, 1, 2], [400, -3, 0], [300, 4, 0]]}
+CLICK = {Signal.CLICK: [[0], [0], [0], [0]]}
 ALL = Signal.POINTER | Signal.CLICK
 T0 = 179_560_000_000
 
@@ -258,3 +260,31 @@ async def test_strings_of_other_programmes_are_refused(relay: Relay) -> None:
         with pytest.raises((SignatureError, InputError)):
             await one.enrol(body.decode())
         assert not one.is_enrolled
+
+
+async def test_a_narrower_policy_reaches_the_device_and_holds_at_once(tmp_path: Path) -> None:
+    with start_relay(tmp_path) as relay:
+        async with device(relay) as one:
+            await granted(relay, one)
+            one.seal(1, T0, 7, POINTER)
+            await one.settled()
+            await asyncio.to_thread(_narrow, relay)
+            async with asyncio.timeout(20):
+                while one.policy.number == 1:  # noqa: ASYNC110 - a frame is on its way
+                    await asyncio.sleep(0.05)
+            with pytest.raises(AccessError) as raised:
+                one.seal(1, T0, 7, POINTER)
+            assert raised.value.code == "signal_not_granted"
+            assert one.seal(1, T0, 7, CLICK) == [2]
+            await one.settled()
+            assert one.refused == {}
+
+
+def _narrow(relay: Relay) -> None:
+    """Publish a second policy under which pointers are no longer recorded."""
+    draft = relay.policy.read_text()
+    assert '"pointer"' in draft
+    draft = re.sub(r"(?m)^number = 1$", "number = 2", draft)
+    relay.policy.write_text(re.sub(r'"pointer",?', "", draft))
+    relay.sign()
+    relay.publish()
