@@ -11,9 +11,10 @@ from typing import Final
 
 from relay.client import wire
 from relay.client.codec import pack_array, unpack_array
+from relay.client.scope import scope
 from relay.client.state import State
 from relay.consent.document import Policy, SignedPolicy, encode_key
-from relay.consent.policy import check_successor, verify_signed
+from relay.consent.policy import check_successor, parse_policy, verify_signed
 from relay.consent.receipt import (
     LABEL,
     Grant,
@@ -54,11 +55,12 @@ class Consent:
         self.policy: Policy | None = None
         self.policy_hash = PolicyHash(b"")
         self._receipt: Receipt | None = None
+        self._agreed: Policy | None = None
         stored = state.get("policy")
         if stored is not None:
             self._use_policy(_signed_policy(unpack_array(stored)))
         if (signed := self.signed("receipt")) is not None:
-            self._receipt = parse_receipt(signed[0])
+            self._use_receipt(signed[0])
 
     @property
     def pinned(self) -> Policy:
@@ -106,7 +108,7 @@ class Consent:
             self._receipt is not None and self._receipt.kind == "none"
         ):
             raise _nothing("withdrawn", "The participant said no or withdrew.")
-        if self._receipt is None:
+        if self._receipt is None or self._agreed is None:
             raise _nothing("not_granted", "Nothing was granted yet.")
         if (problem := self._state.get("problem")) is not None:
             raise _nothing(problem.decode(), "The relay sent a policy that does not verify.")
@@ -114,10 +116,14 @@ class Consent:
             raise _nothing(stopped.decode(), "The relay says to record nothing.")
         if not 0 <= now_ms - self._state.get_int("welcome_ms") < FRESH_MS:
             raise _nothing("stale", "The relay was not heard of for a day.")
-        if not policy.first_day <= Day(now_ms // _DAY_MS) <= policy.last_day:
+        today = Day(now_ms // _DAY_MS)
+        if not (
+            max(policy.first_day, self._agreed.first_day)
+            <= today
+            <= min(policy.last_day, self._agreed.last_day)
+        ):
             raise _nothing("programme_ended", "Today is outside the programme's window.")
-        found = policy.app(app)
-        signals = Signal(0) if found is None else found.signals_bits & self._receipt.granted(app)
+        signals = scope(self._agreed, policy, self._receipt, app)
         if not signals:
             raise _nothing("app_not_allowed", "Nothing is granted in this app.")
         return signals
@@ -222,7 +228,10 @@ class Consent:
 
     def pin(self, signed: SignedPolicy) -> None:
         """Keep a verified policy as the one in force."""
-        self._state.put("policy", pack_array(signed.body, signed.controller, signed.representative))
+        packed = pack_array(signed.body, signed.controller, signed.representative)
+        with self._state.change():
+            self._state.put("policy", packed)
+            self._state.put(_agreed_name(sha256(signed.body)), packed)
         self._use_policy(signed)
 
     def _use_policy(self, signed: SignedPolicy) -> None:
@@ -240,7 +249,19 @@ class Consent:
             self._state.put("receipt", pack_array(*signed))
             self._state.put("epoch", epoch)
             self._state.put(name, None)
-        self._receipt = parse_receipt(signed[0])
+        self._use_receipt(signed[0])
+
+    def _use_receipt(self, body: bytes) -> None:
+        self._receipt = parse_receipt(body)
+        stored = self._state.get(_agreed_name(self._receipt.policy_hash))
+        self._agreed = (
+            None if stored is None else parse_policy(_signed_policy(unpack_array(stored)).body)
+        )
+
+
+def _agreed_name(policy_hash: bytes) -> str:
+    """Name the fact that keeps a policy, since a receipt may name an older one."""
+    return f"policy {policy_hash.hex()}"
 
 
 def grants_of(names: Mapping[int, tuple[str, ...]]) -> dict[int, Signal]:

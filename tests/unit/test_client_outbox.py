@@ -140,6 +140,37 @@ def test_a_wider_policy_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value", "widens"),
+    [
+        ("purposes", ["To learn which steps of the CRM take needless effort", "More"], True),
+        ("purposes", ["Something else"], True),
+        ("eligible", "Everyone", True),
+        ("retention_days", 184, True),
+        ("retention_days", 182, False),
+        ("backup_days", 8, True),
+        ("backup_days", 6, False),
+        ("k", 9, True),
+        ("k", 11, False),
+        ("apps.0.origins", ["https://other.corp.example"], True),
+        ("apps.0.excluded_paths", ["/payroll", "/sick-leave"], False),
+    ],
+)
+def test_whatever_widens_records_nothing_until_agreed_to(
+    path: str, value: Json, *, widens: bool
+) -> None:
+    bench = Bench()
+    document = changed(changed(policy_document(), "number", 2), path, value)
+    bench.consent.adopt(msgpack_parts(document))
+    if not widens:
+        assert bench.seal() == [1]
+        return
+    assert refusal(bench) == "app_not_allowed"
+    bench.consent.draft("pending", {1: GENERAL}, NOW)
+    confirm(bench.consent)
+    assert bench.seal() == [1]
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [("number", 1), ("relay", "https://other.corp.example"), ("programme", "other")],
 )
