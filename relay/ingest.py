@@ -68,6 +68,8 @@ class Intake:
 
     salts: Sequence[Salt] = ()
 
+    __slots__ = ("_broken", "_fault", "_outcomes", "_receiver", "_stream", "_today", "messages")
+
     def __init__(self, stream: LiveStream, receiver: Receiver, today: Callable[[], Day]) -> None:
         self.messages: list[SealedBatch | Dropped] = []
         self._stream = stream

@@ -34,12 +34,12 @@ _APPEND: Final = (
 )
 _REFUSE: Final = "INSERT INTO refused (stream, seq, reason, digest, day) VALUES"
 _DROP: Final = "INSERT INTO dropped (stream, first, last, reason, day) VALUES"
-_MOVE: Final = "UPDATE streams SET through = v.column4 FROM (VALUES"
+_MOVE: Final = "UPDATE positions SET through = v.column4 FROM (VALUES"
 _MOVE_IF: Final = """) AS v
-    WHERE streams.stream = v.column1 AND streams.session = v.column2
-      AND streams.through = v.column3
+    WHERE positions.stream = v.column1 AND positions.session = v.column2
+      AND positions.through = v.column3
       AND EXISTS (SELECT 1 FROM devices
-                  WHERE devices.device = streams.device AND devices.epoch = v.column5)"""
+                  WHERE devices.device = v.column5 AND devices.epoch = v.column6)"""
 _COUNT: Final = "INSERT INTO counts (day, app, signals, outcome, total) VALUES"
 _COUNT_ON: Final = """ON CONFLICT (day, app, signals, outcome)
     DO UPDATE SET total = counts.total + excluded.total"""
@@ -151,8 +151,8 @@ class Appends:
         bulk(self._db, _REFUSE, self._refused)
         bulk(self._db, _DROP, self._dropped)
         moves = [
-            (row, stream.session, before, stream.through, stream.device.epoch)
-            for row, (stream, before) in self._moved.items()
+            (row, at.session, before, at.through, at.device.row, at.device.epoch)
+            for row, (at, before) in self._moved.items()
         ]
         if bulk(self._db, _MOVE, moves, _MOVE_IF) != len(moves):
             raise StoreError(

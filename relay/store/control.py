@@ -173,13 +173,17 @@ def open_stream(
     Returns:
         Row, session number, and the seq up to which everything has its outcome.
     """
+    db.execute(
+        sql("INSERT INTO streams VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING"),
+        (secrets.randbits(_ROW_BITS), stream, salt, device),
+    )
     row: tuple[int, Session, int] = db.execute(
         sql(
-            """INSERT INTO streams VALUES ($1, $2, $3, $4, 1, 0)
-               ON CONFLICT (id) DO UPDATE SET session = streams.session + 1
+            """INSERT INTO positions SELECT stream, 1, 0 FROM streams WHERE id = $1
+               ON CONFLICT (stream) DO UPDATE SET session = positions.session + 1
                RETURNING stream, session, through"""
         ),
-        (secrets.randbits(_ROW_BITS), stream, salt, device),
+        (stream,),
     ).fetchone()
     return row
 

@@ -61,7 +61,8 @@ async def stream_handler(relay: Relay, request: web.Request) -> web.StreamRespon
     relay.connections.add(connection)
     relay.metrics.connections.set(len(relay.connections))
     try:
-        await connection.run()
+        # A task of its own: each frame then wakes it alone, not the handlers above it too.
+        await relay.loop.create_task(connection.run())
     finally:
         relay.connections.discard(connection)
         relay.metrics.connections.set(len(relay.connections))

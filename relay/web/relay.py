@@ -117,6 +117,7 @@ class Relay:
     async def _tick(self) -> None:
         """Notice time-outs, the programme's end, and what to report."""
         ticks = 0
+        reported = dict(self.metrics.totals)
         while True:
             await asyncio.sleep(_TICK_S)
             ticks += 1
@@ -127,7 +128,13 @@ class Relay:
                 self._ended_on = today()
                 for connection in list(self.connections):
                     connection.carry_out(connection.session.stop("programme_ended"))
-            totals = self.metrics.totals
-            if ticks % _REPORT_TICKS == 0 and any(totals.values()):
-                log.info("batch.settled", **totals)
-                self.metrics.totals = dict.fromkeys(totals, 0)
+            if ticks % _REPORT_TICKS == 0:
+                reported = self._report(reported)
+
+    def _report(self, reported: dict[str, int]) -> dict[str, int]:
+        """Log how many batches were settled since the last report."""
+        totals = dict(self.metrics.totals)
+        fresh = {outcome: totals[outcome] - count for outcome, count in reported.items()}
+        if any(fresh.values()):
+            log.info("batch.settled", **fresh)
+        return totals
