@@ -250,6 +250,10 @@ async def test_a_frame_that_breaks_the_protocol_ends_the_link(frame: bytes) -> N
             await _grant_and_settle(one)
 
 
+async def _hear(socket: ServerConnection, count: int) -> list[list[object]]:
+    return [unpack_array(_bytes(await socket.recv())) for _ in range(count)]
+
+
 async def _grant_and_settle(one: Device) -> None:
     await one.grant({1: Signal.POINTER})
     one.seal(1, 5, 7, POINTER)
@@ -305,6 +309,35 @@ async def test_a_stop_stops_and_a_conflict_starts_a_new_stream() -> None:
         stopped.set()
         while one.stream == stream:  # noqa: ASYNC110 - the close is on its way
             await asyncio.sleep(0.01)
+
+
+async def test_what_the_relay_lost_after_its_ack_is_declared() -> None:
+    heard: list[list[object]] = []
+
+    async def talk(liar: Liar, socket: ServerConnection) -> None:
+        if not heard:
+            await liar.grant(socket)
+            heard.extend(await _hear(socket, 3))
+            await socket.send(pack_array(3, 2, []))
+            await again.wait()
+            await socket.close(1001)
+            return
+        await liar.grant(socket)  # its receipt is unknown here too, so it comes again
+        heard.extend(await _hear(socket, 3))
+        await socket.send(pack_array(3, 3, []))
+
+    again = asyncio.Event()
+    async with listening(Liar(talk)) as liar, device() as one:
+        await enrolled(liar, one)
+        await one.grant({1: Signal.POINTER})
+        one.seal(1, 5, 7, POINTER)
+        one.seal(1, 5, 7, POINTER)
+        await one.settled()
+        again.set()
+        one.seal(1, 5, 7, POINTER)
+        assert await one.settled() == 3
+    assert [message[0] for message in heard] == [36, 37, 37, 38, 36, 37]
+    assert heard[3] == [38, 1, 2, "outbox_corrupt"]
 
 
 async def test_an_unreachable_relay_is_said_so() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -108,9 +108,14 @@ def plan(relay: Relay, representative: KeyFile, asked: SignedRequest) -> Plan:
 
 
 def opened(
-    relay: Relay, research: KeyFile, representative: KeyFile, asked: SignedRequest, data: bytes
+    relay: Relay,
+    research: KeyFile,
+    representative: KeyFile,
+    asked: SignedRequest,
+    data: bytes,
+    reader: Reader | None = None,
 ) -> tuple[list[Opened], Tally]:
-    reader = researcher(relay, research)
+    reader = reader or researcher(relay, research)
     policy, trusted = trust_own_policy(
         reader, research.opening("inner").public, research.signing("requests").public
     )
@@ -239,8 +244,10 @@ def test_days_and_apps_outside_the_request_stay_closed(
 class LyingReader(Reader):
     """A relay's answers with one row changed on the way."""
 
-    change: dict[str, object]
-    receipt_change: dict[str, object]
+    change: Mapping[str, object] = {}
+    receipt_change: Mapping[str, object] = {}
+    batch_change: Mapping[str, object] = {}
+    times = 1
 
     def segments(
         self, apps: tuple[int, ...], first_day: str, last_day: str
@@ -357,7 +364,9 @@ class Commands:
             *self.relay.where(["unlock", self.request]),
             *("--key", self.relay.keys / f"{role}.key.json"),
             *("--controller-key", self.relay.keys / "controller.pub.json"),
-            *("--out", self.unlocked, *more),
+            "--out",
+            self.unlocked,
+            *more,
             answers=answers,
         )
 
