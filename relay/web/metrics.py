@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from relay.model import DroppedRange, DropReason, RefusalReason, Stored
+from relay.model import DroppedRange, DropReason, RefusalReason, Refused, Stored
 from relay.protocol.effects import Fault, Outcome
 
 REFUSED_CONNECTIONS: Final = ("subprotocol", "origin", "full", "draining", "handshake")
