@@ -1,13 +1,18 @@
-// Build the extension: bundle what stands under src/ and write one flat folder.
+// Build the extension for each browser: bundle what stands under src/ and write a flat folder each.
 //
-//   node build.mjs [--out DIR] [--define NAME=VALUE]... [--swap FILE=OTHER]...
+//   node build.mjs [--target chromium|firefox] [--out DIR] [--define NAME=VALUE]...
+//                  [--swap FILE=OTHER]...
+//
+// Without --target both are built, into dist/chromium and dist/firefox; --out DIR puts one of them
+// into DIR, Chromium's unless --target says otherwise.
 //
 //   src/content/main.ts             -> content.js   (classic script, registered at run time)
-//   src/background/worker.ts        -> worker.js    (module)
+//   src/background/worker.ts        -> worker.js    (module; a worker or a page, by browser)
 //   src/ui/PAGE/PAGE.{html,css,ts}  -> PAGE.html, PAGE.css, PAGE.js (module); pages name their files
 //   src/ui/shared/*.css             -> *.css                         without a folder
 //   src/icons/*.png                 -> icons/
-//   manifest.base.json              -> manifest.json, with the version of package.json
+//   manifest.base.json              -> manifest.json, with the keys of manifest.TARGET.json
+//                                      and the version of package.json
 //
 // --define replaces a global constant (a JSON value or an identifier); --swap bundles OTHER in the
 // place of src/FILE, as if it stood there. Tests use them to build extensions that break a promise
@@ -25,9 +30,16 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const src = join(here, "src");
 
+/** The oldest browsers the manifests admit, for the syntax of what is written. */
+const TARGETS = new Map([
+  ["chromium", "chrome148"],
+  ["firefox", "firefox153"],
+]);
+
 const { values: options } = parseArgs({
   options: {
-    out: { type: "string", default: join(here, "dist", "chromium") },
+    target: { type: "string" },
+    out: { type: "string" },
     define: { type: "string", multiple: true, default: [] },
     swap: { type: "string", multiple: true, default: [] },
   },
@@ -121,46 +133,63 @@ async function publish(out, files) {
   }
 }
 
-const out = resolve(options.out);
-const { modules, classic, copies } = await inventory();
-const swaps = pairs(options.swap);
-const unusedSwaps = new Set(swaps.keys());
-const common = {
-  absWorkingDir: here,
-  bundle: true,
-  charset: "utf8",
-  define: Object.fromEntries(pairs(options.define)),
-  legalComments: "none",
-  logLevel: "warning",
-  metafile: true,
-  // Names too, for the size budgets; the source is what to read.
-  minify: true,
-  outdir: out,
-  plugins: [swapPlugin(swaps, unusedSwaps)],
-  target: "chrome148",
-  write: false,
-};
-const builds = await Promise.all([
-  build({ ...common, entryPoints: modules, format: "esm" }),
-  build({ ...common, entryPoints: classic, format: "iife" }),
-]);
-if (unusedSwaps.size > 0) {
-  const names = [...unusedSwaps].join(", ");
-  throw new Error(`--swap names no bundled file: ${names} (write it as it stands under src/)`);
+/** Build for one browser into a folder. */
+async function buildFor(browser, out) {
+  const { modules, classic, copies } = await inventory();
+  const swaps = pairs(options.swap);
+  const unusedSwaps = new Set(swaps.keys());
+  const common = {
+    absWorkingDir: here,
+    bundle: true,
+    charset: "utf8",
+    define: Object.fromEntries(pairs(options.define)),
+    legalComments: "none",
+    logLevel: "warning",
+    metafile: true,
+    // Names too, for the size budgets; the source is what to read.
+    minify: true,
+    outdir: out,
+    plugins: [swapPlugin(swaps, unusedSwaps)],
+    target: TARGETS.get(browser),
+    write: false,
+  };
+  const builds = await Promise.all([
+    build({ ...common, entryPoints: modules, format: "esm" }),
+    build({ ...common, entryPoints: classic, format: "iife" }),
+  ]);
+  if (unusedSwaps.size > 0) {
+    const names = [...unusedSwaps].join(", ");
+    throw new Error(`--swap names no bundled file: ${names} (write it as it stands under src/)`);
+  }
+  const files = new Map();
+  for (const { outputFiles } of builds) {
+    for (const { path, contents } of outputFiles) files.set(basename(path), Buffer.from(contents));
+  }
+  for (const [to, from] of copies) files.set(to, await readFile(from));
+  const manifest = await manifestFor(browser);
+  files.set("manifest.json", Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  files.set("THIRD-PARTY.txt", Buffer.from(await notices(inputs)));
+  await publish(out, files);
+  for (const needed of ["content.js", "worker.js", manifest.action.default_popup]) {
+    if (!files.has(needed)) console.error(`build: nothing to make ${needed} from yet`);
+  }
 }
 
-const files = new Map();
-for (const { outputFiles } of builds) {
-  for (const { path, contents } of outputFiles) files.set(basename(path), Buffer.from(contents));
+async function manifestFor(browser) {
+  const read = async (name) => JSON.parse(await readFile(join(here, name), "utf8"));
+  const { version } = await read("package.json");
+  return {
+    ...(await read("manifest.base.json")),
+    ...(await read(`manifest.${browser}.json`)),
+    version,
+  };
 }
-for (const [to, from] of copies) files.set(to, await readFile(from));
-const { version } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
-const manifest = JSON.parse(await readFile(join(here, "manifest.base.json"), "utf8"));
-files.set("manifest.json", Buffer.from(`${JSON.stringify({ ...manifest, version }, null, 2)}\n`));
-const inputs = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
-files.set("THIRD-PARTY.txt", Buffer.from(await notices(inputs)));
-await publish(out, files);
 
-for (const needed of ["content.js", "worker.js", manifest.action.default_popup]) {
-  if (!files.has(needed)) console.error(`build: nothing to make ${needed} from yet`);
+const chosen = options.target ?? (options.out === undefined ? undefined : "chromium");
+if (chosen !== undefined && !TARGETS.has(chosen)) {
+  throw new Error(`--target is one of ${[...TARGETS.keys()].join(", ")}; got '${chosen}'`);
+}
+for (const browser of chosen === undefined ? TARGETS.keys() : [chosen]) {
+  await buildFor(browser, resolve(options.out ?? join(here, "dist", browser)));
 }
