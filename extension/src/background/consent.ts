@@ -117,7 +117,9 @@ export class Consent {
       await this.restartStream();
       this.#reconnect();
     }
-    if (!isContinued) await this.#outbox.discard();
+    if (!isContinued) {
+      await this.#facts.count("dropped", "lost_with_stream", await this.#outbox.discard());
+    }
     this.#sealer.clear();
     const { offer, enrolment } = this.#facts.now;
     const device = (isContinued ? this.#facts.now.device : null) ?? (await newDevice());
@@ -235,13 +237,12 @@ export class Consent {
     this.#waiter?.reject(refusal(reason));
   }
 
-  /** A new stream instead of the one in use; what waited in it is lost and counted by whoever asks. */
-  async restartStream(): Promise<number> {
+  /** A new stream instead of the one in use; what waited in it is lost and counted. */
+  async restartStream(): Promise<void> {
     const { device } = this.#facts.now;
     this.#sealer.clear();
-    const lost = await this.#outbox.discard();
+    await this.#facts.count("dropped", "lost_with_stream", await this.#outbox.discard());
     await this.#facts.put({ stream: device === null ? null : await newStream(device) });
-    return lost;
   }
 
   /** Tell whether an answer to this policy goes on with the enrolment in use. */

@@ -64,7 +64,8 @@ export type Arrival = Pick<Stay, "fromApp" | "fromDwell">;
 const STORED_AS = "stays";
 const TICK_MS = 10;
 const MAX_DWELL = 10_000_000;
-const NOWHERE: Arrival = { fromApp: 0, fromDwell: 0 };
+/** From outside. */
+export const NOWHERE: Arrival = { fromApp: 0, fromDwell: 0 };
 
 export class Stays {
   #stays: Map<number, Stay>;

@@ -13,11 +13,12 @@ import type {
   FromContent,
 } from "../shared/internal.ts";
 import { describe } from "../shared/problem.ts";
-import { GENERAL_GROUP, groupSignals, KEY_TIMING_GROUP } from "../shared/signals.ts";
+import type { ScopeApp } from "../shared/scope.ts";
+import { bitOf, GENERAL_GROUP, groupSignals, KEY_TIMING_GROUP } from "../shared/signals.ts";
 import type { Activity } from "./activity.ts";
 import type { Facts } from "./facts.ts";
 import type { Outbox } from "./outbox.ts";
-import { locate, type Place, type Stays } from "./places.ts";
+import { type Arrival, locate, NOWHERE, type Place, type Stays } from "./places.ts";
 import type { Origin, Sealed, Sealer } from "./sealer.ts";
 import type { Standing } from "./standing.ts";
 import { paddedLength } from "./vault.ts";
@@ -88,18 +89,32 @@ export class Recorder {
   ): CaptureConfig | null {
     if (place === null) return null;
     const { app } = place;
-    const isTop = sender.frameId === 0 && sender.tabId !== null;
+    const signals = this.#mayRecord(place, now) ? app.bits : 0;
     const arrival =
-      isTop && message.kind === "start" && sender.tabId !== null
-        ? this.#parts.stays.arrive(sender.tabId, app.app, message.document, now)
-        : { fromApp: 0, fromDwell: 0 };
+      message.kind === "start" ? this.#arrive(message, sender, app, signals, now) : NOWHERE;
     return {
       app: app.app,
-      signals: this.#mayRecord(place, now) ? app.bits : 0,
+      signals,
       excludedPaths: app.excluded_paths,
       fromApp: arrival.fromApp,
       fromDwell: arrival.fromDwell,
     };
+  }
+
+  /** Where the tab came from; a place where navigation may not be recorded counts as outside. */
+  #arrive(
+    { document }: FromContent,
+    { tabId, frameId }: Sender,
+    { app }: ScopeApp,
+    signals: number,
+    now: number,
+  ): Arrival {
+    if (tabId === null || frameId !== 0) return NOWHERE;
+    if ((signals & bitOf("navigation")) !== 0) {
+      return this.#parts.stays.arrive(tabId, app, document, now);
+    }
+    this.#parts.stays.leave(tabId);
+    return NOWHERE;
   }
 
   async #take(message: Flush, sender: Sender, place: Place | null, now: number): Promise<boolean> {

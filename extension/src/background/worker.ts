@@ -85,7 +85,8 @@ async function begin() {
 
   await keepAlarm();
   scopeChanged(false);
-  void tick();
+  // Should the disk refuse, the next alarm tries again.
+  tick().catch(() => undefined);
   return {
     facts,
     standing,
@@ -102,6 +103,11 @@ async function begin() {
 }
 
 const core = begin();
+
+/** Do something once the parts are there; if they cannot be, the next start of the worker tries again. */
+function withParts(work: (parts: Awaited<typeof core>) => unknown): void {
+  core.then(work).catch(() => undefined);
+}
 
 async function answer(message: unknown, sender: Sender): Promise<unknown> {
   if (isOwnPage(sender)) {
@@ -120,34 +126,36 @@ async function answer(message: unknown, sender: Sender): Promise<unknown> {
 }
 
 onMessage(answer);
-onAlarm(() => void core.then(({ tick }) => tick()));
-onPermissionsChanged(() => void core.then(({ scopeChanged }) => scopeChanged(true)));
+onAlarm(() => withParts(({ tick }) => tick()));
+onPermissionsChanged(() => withParts(({ scopeChanged }) => scopeChanged(true)));
 onTabClosed((tabId) => {
-  void core.then(({ activity, stays }) => {
+  withParts(({ activity, stays }) => {
     activity.forget(tabId);
     stays.leave(tabId);
   });
 });
 onTabMoved((tab) => {
-  void core.then(async ({ standing, stays, marks, registration }) => {
+  withParts(async ({ standing, stays, marks, registration }) => {
     const place = tab.url === null ? null : placeOf(tab.url, standing.apps);
-    if (place === null) stays.leave(tab.id);
-    else await registration.askTab(tab.id);
+    if (place === null || place.isExcluded) stays.leave(tab.id);
+    if (place !== null) await registration.askTab(tab.id);
     marks.moved(tab);
   });
 });
 onBegin((why) => {
   if (why === "install") void openPage("welcome.html");
-  void core.then(({ facts, scopeChanged, connection }) => {
+  withParts(({ facts, scopeChanged, connection }) => {
     const { contact } = facts.now;
     if (why === "update" && contact.problem?.code === "upgrade_required") {
-      void facts.put({ contact: { ...contact, problem: null } }).then(() => connection.reconnect());
+      return facts
+        .put({ contact: { ...contact, problem: null } })
+        .then(() => connection.reconnect());
     }
-    scopeChanged(true);
+    return scopeChanged(true);
   });
 });
 addEventListener("online", () => {
-  void core.then(({ connection }) => {
+  withParts(({ connection }) => {
     if (!connection.isReady) connection.reconnect();
   });
 });
