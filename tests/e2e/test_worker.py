@@ -168,7 +168,7 @@ def test_the_toolbar_tells_each_tab_its_own_state(setting: Setting, browser: Bro
     asked.close()
 
 
-def test_a_no_keeps_the_device_connecting_and_records_nothing(
+def test_a_no_keeps_the_device_connecting_records_nothing_and_can_become_a_yes(
     setting: Setting, browser: Browser
 ) -> None:
     browser.ask({"kind": "offer", "enrolment": setting.relay.codes()[0]})
@@ -177,4 +177,8 @@ def test_a_no_keeps_the_device_connecting_and_records_nothing(
     assert not _clicks_are_acked(setting, browser, page)
     assert "connected: yes" in browser.ask({"kind": "diagnostics"})
     assert state(browser)["reason"] == "declined"
+    browser.stop_worker(page)
+    browser.ask(YES)
+    page.wait_for_timeout(SETTLE_MS)
+    assert _clicks_are_acked(setting, browser, page)
     assert setting.relay.streams() == 1

@@ -4,6 +4,7 @@
  * Owns the socket, its order and when to come back; consent, keys and records belong to those it asks.
  */
 
+import { stayAwake } from "../browser.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import {
   type DeviceMessage,
@@ -142,6 +143,7 @@ export class Connection {
     };
     socket.onclose = ({ code }) => this.#closed(socket, code);
     this.#ping = setInterval(() => {
+      stayAwake();
       this.wake();
       if (this.#socket === socket && this.isReady) {
         void this.#inTurn(socket, async () => this.#send({ kind: "ping", echo: this.#nextEcho() }));

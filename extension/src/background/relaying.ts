@@ -84,7 +84,11 @@ export class Relaying implements Partner {
   }
 
   async confirmed(message: MessageKind<"granted" | "withdrawn">): Promise<void> {
-    await this.#parts.consent.confirmed(message);
+    const { consent, facts } = this.#parts;
+    await consent.confirmed(message);
+    // The relay said "withdrawn" of the receipt before; this one is newer.
+    const isNewer = message.kind === "granted" && facts.now.contact.stop === "withdrawn";
+    if (isNewer) await this.#contact({ stop: null });
     this.#parts.scopeChanged(true);
   }
 
