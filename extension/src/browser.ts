@@ -33,9 +33,16 @@ function asTab(tab: chrome.tabs.Tab): Tab[] {
   return tab.id === undefined ? [] : [{ id: tab.id, url: tab.url ?? null }];
 }
 
-/** Match patterns for everything under these exact origins. */
+/**
+ * Match patterns for everything under these exact origins.
+ *
+ * Firefox's patterns hold for every port of a host, and one that names a port holds for none. So a script may start on
+ * another port there; it records nothing, because the worker looks at the sender's whole origin.
+ */
 export function patternsOf(origins: readonly string[]): string[] {
-  return origins.map((origin) => `${origin}/*`);
+  const isFirefox = ownOrigin().startsWith("moz-extension:");
+  const named = isFirefox ? origins.map((origin) => origin.replace(/:\d+$/, "")) : origins;
+  return [...new Set(named)].map((origin) => `${origin}/*`);
 }
 
 // ------------------------------------------------------------------------------------- messages
@@ -90,15 +97,32 @@ export async function tellTab(tabId: number, message: ToContent): Promise<boolea
 
 // ---------------------------------------------------------------------------------- permissions
 
+/** What the manifest says in Firefox only. */
+interface ManifestOfFirefox {
+  readonly browser_specific_settings?: {
+    readonly gecko: {
+      readonly data_collection_permissions: { readonly optional: readonly string[] };
+    };
+  };
+}
+
+/** What a browser gives: access, and in Firefox the collecting of the kinds of data that the manifest declares. */
+function permissionsFor(origins: readonly string[]): chrome.permissions.Permissions {
+  const { gecko } =
+    (chrome.runtime.getManifest() as ManifestOfFirefox).browser_specific_settings ?? {};
+  const kinds = gecko?.data_collection_permissions.optional;
+  return { origins: patternsOf(origins), ...(kinds && { data_collection: kinds }) };
+}
+
 /** Ask the person for access to these origins; call it inside their click. */
 export function requestOrigins(origins: readonly string[]): Promise<boolean> {
-  return chrome.permissions.request({ origins: patternsOf(origins) });
+  return chrome.permissions.request(permissionsFor(origins));
 }
 
 /** Of these origins, those the browser gives access to. */
 export async function permittedOrigins(origins: readonly string[]): Promise<string[]> {
   const answers = await Promise.all(
-    origins.map((origin) => chrome.permissions.contains({ origins: patternsOf([origin]) })),
+    origins.map((origin) => chrome.permissions.contains(permissionsFor([origin]))),
   );
   return origins.filter((_, at) => answers[at]);
 }
@@ -156,7 +180,11 @@ export async function injectContent(tabId: number): Promise<boolean> {
 
 /** An element's shadow root, closed ones included. */
 export function openOrClosedShadowRoot(element: HTMLElement): ShadowRoot | null {
-  return chrome.dom.openOrClosedShadowRoot(element);
+  // Firefox has it at the element itself, for extensions only.
+  const { dom } = chrome;
+  return dom
+    ? dom.openOrClosedShadowRoot(element)
+    : (element as unknown as { openOrClosedShadowRoot: ShadowRoot | null }).openOrClosedShadowRoot;
 }
 
 // ----------------------------------------------------------------------------------------- tabs
@@ -266,6 +294,11 @@ export async function keepAlarm(): Promise<void> {
   if ((await chrome.alarms.get(ALARM)) === undefined) {
     await chrome.alarms.create(ALARM, { periodInMinutes: 0.5 });
   }
+}
+
+/** Count as busy: Firefox stops a background page after 30 s without a call like this, whatever its sockets do. */
+export function stayAwake(): void {
+  void chrome.runtime.getPlatformInfo();
 }
 
 /** Hear that alarm. */
