@@ -49,6 +49,7 @@ export class Consent {
   readonly #outbox: Outbox;
   readonly #sealer: Sealer;
   readonly #push: () => void;
+  readonly #reconnect: () => void;
   #waiter: Waiter | null = null;
 
   /** @param push Tells the connection that something is due; it connects anew where the stream changed. */
@@ -59,8 +60,6 @@ export class Consent {
     this.#push = () => push(false);
     this.#reconnect = () => push(true);
   }
-
-  readonly #reconnect: () => void;
 
   /** When somebody who said no or left may be asked again, ms since 1970; null for now. */
   get askAgainAfter(): number | null {
