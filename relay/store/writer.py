@@ -227,15 +227,22 @@ class Writer:
         self.waiting_bytes -= self._group_bytes
         self._room.set()
         for job in group:
-            if error is None:
-                job.committed()
-            else:
-                job.failed(error)
+            self._tell(job, error)
         if self._pending:
             if self._timer is None and not self._busy:
                 self._timer = self._loop.call_later(self._linger_s, self._hand_over)
         elif not self._busy:
             self._idle.set()
+
+    def _tell(self, job: Job, error: StoreError | None) -> None:
+        """Tell one job; a fault in what it does with that must not keep the others waiting."""
+        try:
+            if error is None:
+                job.committed()
+            else:
+                job.failed(error)
+        except Exception as fault:  # noqa: BLE001 - the boundary between the store and its callers
+            log.critical("store.telling_failed", error=type(fault).__name__)
 
     # ------------------------------------------------------------------------- the writer thread
 
