@@ -72,7 +72,8 @@ class Demo:
         """Go through the whole course."""
         self.step("Reading the notice, agreeing to each signal by clicks")
         code = self.setting.relay.codes()[0]
-        agree(self.browser, code, SIGNALS, picture=self.picture)
+        secret = self.setting.canaries.text("typed.try-to-catch-it")
+        self.caught = agree(self.browser, code, SIGNALS, secret=secret, picture=self.picture)
         self.step("Working in the CRM")
         acts.browse_customers(self.person, self.setting.canaries)
         self.picture("crm")
@@ -97,7 +98,7 @@ class Demo:
         self.step("Withdrawing")
         self.page.goto("about:blank")
         settled(self.browser)
-        withdraw(self.browser, picture=self.picture)
+        withdraw(self.browser, self.picture)
         self.after_withdrawal()
         self.step("Asking, unlocking, opening: each key alone, then both")
         self.read()
@@ -108,7 +109,7 @@ class Demo:
 
     def popup(self, name: str) -> None:
         """Open the popup over the page and keep a picture of it."""
-        popup = open_popup(self.browser, self.page)
+        popup = open_popup(self.browser)
         popup.wait_for_timeout(700)
         self.picture(name, popup)
         popup.close()

@@ -65,6 +65,7 @@ class Look:
     dark: bool = False
     width: int = 1280
     height: int = 800
+    back_forward_cache: bool = False
 
 
 @dataclass
@@ -142,6 +143,10 @@ class Browser:
             str(self.profile),
             executable_path=chromium(),
             headless=not self._look.headed,
+            # The driver switches this cache off by default.
+            ignore_default_args=(
+                ["--disable-back-forward-cache"] if self._look.back_forward_cache else None
+            ),
             env={**os.environ, "HOME": str(self.home)},
             color_scheme="dark" if self._look.dark else "light",
             viewport={"width": self._look.width, "height": self._look.height},

@@ -5,11 +5,89 @@ Owns where their controls are; decides nothing about what is agreed.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.support.browser import Browser
+from playwright.sync_api import Page
+
+from tests.support.browser import EXTENSION_ID, Browser
+
+Picture = Callable[[str, Page], None]
+POPUP_WIDTH = 360
+
+
+def agree(
+    browser: Browser, enrolment: str, signals: Sequence[str], *, secret: str, picture: Picture
+) -> int:
+    """Go through the welcome page by clicks: paste, try to catch it, switch on, say yes.
+
+    Args:
+        browser: Of a person who is not enrolled.
+        enrolment: The string their representative gave them.
+        signals: Names of the signals to switch on in every app.
+        secret: What is typed into the box that invites to catch it.
+        picture: Keeps a screenshot.
+
+    Returns:
+        How often the box says that it found the secret.
+    """
+    page = browser.extension_page("welcome.html")
+    page.get_by_label("Enrolment string").fill(enrolment)
+    page.get_by_role("button", name="Read the notice").click()
+    page.get_by_role("heading", name="Your decision").wait_for(timeout=20_000)
+    picture("welcome", page)
+    box = page.get_by_label("Any secret")
+    box.scroll_into_view_if_needed()
+    box.click()
+    for key in secret:
+        page.keyboard.press(key, delay=30)
+    page.wait_for_timeout(1500)
+    said = page.get_by_text(re.compile(r"^\d+ found")).first.inner_text()
+    picture("welcome-try-to-catch-it", page)
+    for signal in signals:
+        for switch in page.get_by_role("switch", name=f"({SWITCHES[signal]})").all():
+            switch.click(force=True)
+    page.get_by_role("button", name="Yes, record").click()
+    page.get_by_text("You agreed, and recording is on").wait_for(timeout=30_000)
+    picture("welcome-agreed", page)
+    page.close()
+    return int(said.split()[0])
+
+
+SWITCHES = {
+    "pointer": "Pointer",
+    "click": "Clicks",
+    "hover": "Resting",
+    "typing": "Typing",
+    "key_timing": "Key timing",
+    "scroll": "Scrolling",
+    "attention": "Attention",
+    "navigation": "Moving between pages",
+}
+"""What each signal's switch is called."""
+
+
+def open_popup(browser: Browser) -> Page:
+    """Open the popup in a tab of its own; it speaks of the tab that was in front before."""
+    page = browser.context.new_page()
+    page.set_viewport_size({"width": POPUP_WIDTH, "height": 600})
+    page.goto(f"chrome-extension://{EXTENSION_ID}/popup.html")
+    page.get_by_role("heading", level=1).wait_for()
+    return page
+
+
+def withdraw(browser: Browser, picture: Picture) -> None:
+    """Leave by clicks, from the popup on, and wait for the signed confirmation."""
+    page = open_popup(browser)
+    page.get_by_role("link", name="Withdraw").click()
+    leave = browser.context.pages[-1] if page.is_closed() else page
+    leave.set_viewport_size({"width": 900, "height": 700})
+    leave.get_by_role("button", name="Withdraw now").click()
+    leave.get_by_text("Confirmed at").wait_for(timeout=30_000)
+    picture("left", leave)
+    leave.close()
 
 
 def agree_by_message(browser: Browser, enrolment: str, signals: Sequence[str]) -> None:

@@ -61,14 +61,17 @@ class Authority:
 
     def trust_in(self, home: Path) -> None:
         """Make Chromium trust this authority when it runs with `HOME` set to this folder."""
+        self.trust_in_database(home / ".pki" / "nssdb")
+
+    def trust_in_database(self, database: Path) -> None:
+        """Trust this authority in an NSS database, made if absent; a Firefox profile is one."""
         certutil = shutil.which("certutil")
         if certutil is None:
             message = (
-                "certutil is missing, so Chromium cannot be told to trust the throw-away "
+                "certutil is missing, so the browser cannot be told to trust the throw-away "
                 "authority. Run `make setup`, or install libnss3-tools."
             )
             raise FileNotFoundError(message)
-        database = home / ".pki" / "nssdb"
         database.mkdir(parents=True, exist_ok=True)
         where = ["-d", f"sql:{database}"]
         subprocess.run([certutil, "-N", *where, "--empty-password"], check=True)

@@ -1,0 +1,27 @@
+"""A device that seals what it may not, to see who else stops it.
+
+Owns the removal of the device's own checks; everything else is the honest device.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from relay.client import Device
+from relay.model import Signal
+
+
+class RogueDevice(Device):
+    """A device without a conscience: it seals every signal in every app.
+
+    Args:
+        tls: From `tls_context`.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext) -> None:
+        super().__init__(None, tls=tls)
+        self.claims(Signal(255))
+
+    def claims(self, signals: Signal) -> None:
+        """Act from now on as if these signals were granted everywhere."""
+        self.consent.allowed = lambda app, now_ms: signals  # type: ignore[method-assign]  # noqa: ARG005
