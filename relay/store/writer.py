@@ -242,7 +242,7 @@ class Writer:
             else:
                 job.failed(error)
         except Exception as fault:  # noqa: BLE001 - the boundary between the store and its callers
-            log.critical("store.telling_failed", error=type(fault).__name__)
+            log.critical("store.telling_failed", code=type(fault).__name__)
 
     # ------------------------------------------------------------------------- the writer thread
 
@@ -288,7 +288,7 @@ class Writer:
         except StoreError as error:
             return self._recover(error)
         except Exception as error:  # noqa: BLE001 - the thread must outlive a fault in one job
-            log.critical("store.job_failed", error=type(error).__name__)
+            log.critical("store.job_failed", code=type(error).__name__)
             return self._recover(failure(OSError()))
         return None
 

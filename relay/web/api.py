@@ -18,7 +18,7 @@ from relay.model import PolicyHash
 from relay.protocol.messages import SignedPolicy
 from relay.rights.policies import check_publication, put_in_force, read_publication
 from relay.store.control import probe
-from relay.web.problems import problem
+from relay.web.problems import problem, read_body
 from relay.web.relay import Relay, today
 
 MSGPACK: Final = "application/msgpack"
@@ -69,7 +69,7 @@ class Api:
     async def publish(self, request: web.Request) -> web.Response:
         """Put a policy in force that both policy keys have signed."""
         relay = self._relay
-        publication = read_publication(await request.read())
+        publication = read_publication(await read_body(request))
         published = check_publication(publication, relay.pinned)
         is_new = await relay.writer.call(
             lambda transaction: put_in_force(transaction, published, today())

@@ -5,6 +5,7 @@ Owns the mapping and its one JSON shape; writes no error text of its own but for
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
@@ -27,6 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger()
 CONTENT_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
+BODY_TIMEOUT_S: Final = 10.0
 STATUS_OF: Final[dict[type[CandorError], HTTPStatus]] = {
     PolicyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InputError: HTTPStatus.BAD_REQUEST,
@@ -75,6 +77,21 @@ def problem(status: HTTPStatus, code: str, detail: str) -> web.Response:
     return response
 
 
+async def read_body(request: web.Request) -> bytes:
+    """Return a request's body, if it comes soon.
+
+    Raises:
+        AccessError: It did not.
+    """
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError:
+        raise AccessError(
+            "The request's body did not come in time. Send it at once.", code="body_late"
+        ) from None
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error as a problem document."""
@@ -88,8 +105,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         status = HTTPStatus(error.status)
         code = status.name.lower()
         return problem(status, code, f"{status.phrase}. See protocol.md for what is served here.")
+    except (ConnectionError, web.RequestPayloadError):
+        log.info("request.cut_off")
+        status = HTTPStatus.BAD_REQUEST
+        return problem(status, "cut_off", "The request ended before its body did. Send it again.")
     except Exception as error:  # noqa: BLE001 - the request boundary
-        log.critical("request.failed", error=type(error).__name__)
+        log.critical("request.failed", code=type(error).__name__)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return problem(
             status, "internal", "The relay failed at this request. Its log names the error."

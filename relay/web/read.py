@@ -22,6 +22,7 @@ from relay.errors import AccessError, ProtocolError
 from relay.model import SegmentId, StreamId
 from relay.protocol.messages import Bin16, Bin32, Int, Message
 from relay.vault.sign import is_valid
+from relay.web.problems import read_body
 from relay.web.relay import Relay
 
 T = TypeVar("T", bound="_Request")
@@ -131,7 +132,7 @@ class ReadApi:
                 "their keys. Set the header Candor-Role.",
                 code="role_refused",
             )
-        body = await request.read()
+        body = await read_body(request)
         signature = _decode(request.headers.get("Candor-Signature", ""))
         key = current.policy.key(KEY_OF_ROLE[role])
         parts = (current.policy.relay, role, request.path, body)

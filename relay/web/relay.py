@@ -134,7 +134,7 @@ class Relay:
     def _report(self, reported: dict[str, int]) -> dict[str, int]:
         """Log how many batches were settled since the last report."""
         totals = dict(self.metrics.totals)
-        fresh = {outcome: totals[outcome] - count for outcome, count in reported.items()}
-        if any(fresh.values()):
-            log.info("batch.settled", **fresh)
+        for outcome, count in totals.items():
+            if count > reported[outcome]:
+                log.info("batch.settled", outcome=outcome, count=count - reported[outcome])
         return totals

@@ -317,7 +317,7 @@ class Connection:
             elif isinstance(error, CandorError):
                 self.ended(fault_of(error))
             else:
-                log.critical("session.failed", error=type(error).__name__)
+                log.critical("session.failed", code=type(error).__name__)
                 self.ended(Fault.UNAVAILABLE)
 
         self._relay.writer.submit(Call(function, salts, done))

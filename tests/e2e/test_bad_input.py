@@ -129,7 +129,8 @@ async def test_devices_origins_are_admitted(serving: Serving, origin: str | None
         pytest.param(b"\x91" * 60_000, 4400, id="nested without end"),
         pytest.param(os.urandom(1000), 4400, id="noise"),
         pytest.param(msgpack.packb([3, 1, []]), 4400, id="a relay's message"),
-        pytest.param(b"\xc6" + MAX_FRAME.to_bytes(4) + bytes(MAX_FRAME), 1009, id="too large"),
+        pytest.param(b"\xc4" * MAX_FRAME, 4400, id="as large as allowed, no message"),
+        pytest.param(b"\xc4" * (MAX_FRAME + 1), 1009, id="too large"),
     ],
 )
 @pytest.mark.parametrize("greet", [False, True], ids=["challenged", "greeted"])
@@ -478,6 +479,34 @@ async def test_connections_that_never_send_a_request_are_closed(serving: Serving
         async with asyncio.timeout(10):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_http_that_is_none_or_is_cut_off_disturbs_nobody(
+    tmp_path: Path,
+) -> None:
+    running = Serving(tmp_path).start()
+    host, port = running.url.removeprefix("http://").split(":")
+    upgrade = b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Protocol: candor.v1\r\n"
+    cases = [
+        (b"\x16\x03\x01 a TLS hello, perhaps\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"400"),
+        (upgrade + b"\r\n", b"400"),
+        (upgrade + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", b"400"),
+        (b"DELETE /v1/policy HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+        (b"POST /v1/policy HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\ncut", b""),
+    ]
+    try:
+        for request, status in cases:
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(request)
+            if status:
+                assert (await reader.read(12))[9:] == status
+            writer.transport.abort()
+        assert running.get("/readyz")[0] == 200
+    finally:
+        assert running.stop() == 0
+    assert "Traceback" not in running.text()
+    assert '"critical"' not in running.text()
 
 
 async def test_more_connections_than_allowed_are_told_to_come_back(tmp_path: Path) -> None:
