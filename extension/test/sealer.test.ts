@@ -84,6 +84,8 @@ describe("a segment", () => {
         recipient: await keyId(sha256, key),
         stream: stream.id,
         segment: segment.id,
+        app: segment.app,
+        group: segment.group,
         receipt: agreement.hash,
         policy: policy.hash,
         rootHash: segment.rootHash,

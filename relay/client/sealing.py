@@ -72,6 +72,8 @@ def begin_segment(
             recipient=recipient,
             stream=standing.stream,
             segment=segment,
+            app=standing.app,
+            group=standing.group,
             receipt=standing.receipt,
             policy=standing.policy,
             root_commitment=commitment,

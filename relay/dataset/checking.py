@@ -67,6 +67,8 @@ class Checked(NamedTuple):
             recipient=recipient,
             stream=StreamId(self.row.stream),
             segment=SegmentId(self.row.segment),
+            app=self.row.app,
+            group=self.row.group,
             receipt=ReceiptHash(self.row.receipt),
             policy=PolicyHash(self.row.policy),
             root_commitment=self.row.root_hash,

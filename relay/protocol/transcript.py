@@ -95,6 +95,8 @@ def root_binding(  # noqa: PLR0913 - the parts protocol.md section 10 lists
     recipient: KeyId,
     stream: StreamId,
     segment: SegmentId,
+    app: int,
+    group: int,
     receipt: ReceiptHash,
     policy: PolicyHash,
     root_commitment: bytes,
@@ -107,6 +109,8 @@ def root_binding(  # noqa: PLR0913 - the parts protocol.md section 10 lists
         recipient: Id of the key sealed to.
         stream: The segment's stream.
         segment: The segment.
+        app: Its app number, so that no relay can pass it off as another's.
+        group: Its group of signals, 0 or 1, for the same reason.
         receipt: The consent it stands on.
         policy: The policy it stands on.
         root_commitment: `root_hash` of the root key.
@@ -117,6 +121,8 @@ def root_binding(  # noqa: PLR0913 - the parts protocol.md section 10 lists
         recipient,
         stream,
         segment,
+        app,
+        group,
         receipt,
         policy,
         root_commitment,

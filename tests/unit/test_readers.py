@@ -46,7 +46,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
 async def _record(relay: Relay) -> None:
     async with Device(tls=tls_context(relay.authority.file)) as one:
         await one.enrol(relay.codes()[0])
-        await one.grant({1: GRANTED})
+        await one.grant({1: GRANTED, 2: Signal.POINTER})
         for number in range(3):
             one.seal(1, T0 + number, 7, EVENTS)
         one.seal(1, T0, 7, {Signal.KEY_TIMING: [[0, 12], [8, 9], [1, 3]]})
@@ -292,6 +292,26 @@ def test_what_a_relay_changes_is_left_out(
     plan = prepare(reader, Evidence(reader, pinned(relay, representative)), asked)
     assert plan.skipped[reason] >= 1
     assert len(plan.segments) + plan.skipped.total() == 2
+
+
+def test_a_segment_passed_off_as_another_apps_stays_sealed(
+    relay: Relay, research: KeyFile, representative: KeyFile
+) -> None:
+    class Relabelling(Reader):
+        def segments(
+            self, apps: tuple[int, ...], first_day: str, last_day: str
+        ) -> Iterator[SegmentRow]:
+            assert apps == (2,)
+            for row in super().segments((1,), first_day, last_day):
+                yield msgspec.structs.replace(row, app=2, group=0)
+
+    web = Web(relay.origin, tls_context(relay.authority.file))
+    reader = Relabelling(web, "representative", representative.signing("representative"))
+    asked = ask(relay, research, app="wiki")
+    plan = prepare(reader, Evidence(reader, pinned(relay, representative)), asked)
+    assert len(plan.segments) == 2
+    data = peel(plan, representative.opening("outer"), representative.signing("representative"))
+    assert json.loads(data.splitlines()[0])["skipped"] == {"unopenable": 2}
 
 
 def test_other_pinned_keys_unlock_nothing(

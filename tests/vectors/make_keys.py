@@ -344,15 +344,27 @@ def _sealed_roots() -> Iterator[tuple[str, Vector]]:
                 sealed=inner,
             ),
         )
+    yield (
+        "root_seal_refused_of_another_app",
+        vector(
+            "root_seal_refused",
+            "The app is bound: no relay can pass a segment off as another app's",
+            seed=drawn("opening inner"),
+            **_binding("inner", "inner", PROGRAMME, app=2),
+            sealed=inner,
+        ),
+    )
 
 
-def _binding(layer: str, recipient: str, programme: str) -> dict[str, Json]:
+def _binding(layer: str, recipient: str, programme: str, app: int = 1) -> dict[str, Json]:
     return {
         "layer": layer,
         "programme": programme,
         "recipient": key_id_of(opening(recipient).public),
         "stream": _STREAM,
         "segment": _SEGMENT,
+        "app": app,
+        "group": 0,
         "receipt": _RECEIPT_HASH,
         "policy": _POLICY_HASH,
         "root_hash": hashed("candor/v1/root", _ROOT),

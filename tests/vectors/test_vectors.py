@@ -138,12 +138,12 @@ class Runners:
             open_batch(key, nonce, binding(**part, seq=seq, signals=signals ^ 1), sealed)
 
     @staticmethod
-    def root_seal(seed: str, sealed: str, plaintext: str, **bound: str) -> None:
+    def root_seal(seed: str, sealed: str, plaintext: str, **bound: Json) -> None:
         opened = OpeningKey(bytes.fromhex(seed)).open(bytes.fromhex(sealed), _binding(**bound))
         assert opened.hex() == plaintext
 
     @staticmethod
-    def root_seal_refused(seed: str, sealed: str, **bound: str) -> None:
+    def root_seal_refused(seed: str, sealed: str, **bound: Json) -> None:
         with pytest.raises(SignatureError):
             OpeningKey(bytes.fromhex(seed)).open(bytes.fromhex(sealed), _binding(**bound))
 
@@ -256,10 +256,14 @@ class Runners:
 _transcript = transcript
 
 
-def _binding(layer: str, programme: str, root_hash: str, **ids: str) -> bytes:
+def _binding(
+    layer: str, programme: str, root_hash: str, *, app: int, group: int, **ids: str
+) -> bytes:
     bound: dict[str, Any] = {name: bytes.fromhex(value) for name, value in ids.items()}
     commitment = bytes.fromhex(root_hash)
-    return root_binding(layer, programme=programme, root_commitment=commitment, **bound)
+    return root_binding(
+        layer, programme=programme, app=app, group=group, root_commitment=commitment, **bound
+    )
 
 
 def _files() -> list[Path]:

@@ -114,6 +114,8 @@ export class Sealer {
       programme: parsed.programme,
       stream,
       segment: id,
+      app: origin.app,
+      group: origin.group,
       receipt: agreement.hash,
       policy: policy.hash,
       rootHash: await rootHash(sha256, root),

@@ -95,6 +95,9 @@ export interface RootBinding {
   readonly recipient: Uint8Array;
   readonly stream: Uint8Array;
   readonly segment: Uint8Array;
+  /** App number and group, so that no relay can pass a segment off as another app's. */
+  readonly app: number;
+  readonly group: number;
   readonly receipt: Uint8Array;
   readonly policy: Uint8Array;
   readonly rootHash: Uint8Array;
@@ -108,6 +111,8 @@ export function rootBinding(layer: "inner" | "outer" | "participant", of: RootBi
     of.recipient,
     of.stream,
     of.segment,
+    of.app,
+    of.group,
     of.receipt,
     of.policy,
     of.rootHash,
