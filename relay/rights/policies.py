@@ -110,8 +110,6 @@ def put_in_force(transaction: Transaction, published: Published, day: Day) -> bo
         return False
     if book.current is not None:
         check_successor(published.policy, book.current.policy)
-    elif published.policy.number != 1:
-        raise PolicyError("number: the first policy of a relay has number 1. Number it so.")
     insert_policy(transaction.db, published, day)
     book.publish(published)
     return True
