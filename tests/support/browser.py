@@ -48,7 +48,7 @@ def build_extension(
         swaps: Path under extension/src/ to the file that is bundled in its place.
         defines: Global constants and their values.
     """
-    command = ["node", "build.mjs", "--out", str(out)]
+    command = ["node", "build.mjs", "--target", "chromium", "--out", str(out)]
     for name, other in (swaps or {}).items():
         command += ["--swap", f"{name}={other}"]
     for name, value in (defines or {}).items():
@@ -230,14 +230,14 @@ class Browser:
     def outbox_size(self) -> int:
         """Return how many sealed batches wait in the outbox."""
         page = self.blank()
-        count: int = page.evaluate(_OUTBOX)
+        count: int = page.evaluate(OUTBOX)
         page.close()
         return count
 
     def storage(self) -> Iterator[tuple[str, bytes]]:
         """Yield what the extension keeps, by name: databases as text, and the profile's files."""
         page = self.blank()
-        dump = page.evaluate(_DUMP)
+        dump = page.evaluate(DUMP)
         page.close()
         for name, text in dump.items():
             yield f"extension storage: {name}", text.encode()
@@ -256,7 +256,7 @@ class Browser:
                     yield f"profile: {path.relative_to(self.profile)}", path.read_bytes()
 
 
-_OUTBOX = """async () => {
+OUTBOX = """async () => {
   const open = indexedDB.open("candor");
   await new Promise((ok, no) => { open.onsuccess = ok; open.onerror = () => no(open.error); });
   const all = open.result.transaction("outbox").objectStore("outbox").getAll();
@@ -264,7 +264,7 @@ _OUTBOX = """async () => {
   open.result.close();
   return all.result.filter(({ kind }) => kind === "batch").length;
 }"""
-_DUMP = (Path(__file__).parent / "dump_storage.js").read_text()
+DUMP = (Path(__file__).parent / "dump_storage.js").read_text()
 
 
 def wait_until(page: Page, condition: Any, *, seconds: float = 20, every_ms: int = 100) -> Any:  # noqa: ANN401

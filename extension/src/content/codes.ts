@@ -28,3 +28,5 @@ export const LOAD = 1;
 export const WITHIN = 2;
 export const RESTORED = 3;
 export const LEAVE = 4;
+/** Not on the wire: recording begins amid a stay, as after a pause. */
+export const AMID = 0;

@@ -8,6 +8,7 @@
 import { askFromContent, isConnected, onWorkerMessage } from "../browser.ts";
 import type { CaptureConfig, ContentReply, FromContent } from "../shared/internal.ts";
 import type { Arrival } from "./capture/navigation.ts";
+import { AMID, LOAD, RESTORED } from "./codes.ts";
 import { FLUSH_MS, LONGEST_RETRY_MS, RETRY_MS } from "./limits.ts";
 import { isTop } from "./place.ts";
 import { type Recorder, record } from "./recorder.ts";
@@ -27,7 +28,7 @@ function recordFrame(): () => void {
   let unsettled: Flush[] = [];
   let flushes = 0;
   const tally = { costMs: 0, lost: 0 };
-  let arrival: Arrival = document.readyState === "loading" ? "load" : "amid";
+  let arrival: Arrival = document.readyState === "loading" ? LOAD : AMID;
   let known = "";
   let recorder: Recorder | undefined;
   let sending = false;
@@ -69,12 +70,12 @@ function recordFrame(): () => void {
     if (config === null) stop();
     if (config === null || signal.aborted) return;
     const now = [config.app, config.signals, ...config.excludedPaths].join();
-    if (now === known && arrival === "amid") return;
+    if (now === known && arrival === AMID) return;
     known = now;
     take(true);
     recorder?.stop();
     recorder = config.signals === 0 ? undefined : record(window, config, arrival, tally, due);
-    arrival = "amid";
+    arrival = AMID;
     due();
   }
 
@@ -129,7 +130,7 @@ function recordFrame(): () => void {
     if (!event.persisted) return;
     recorder?.stop();
     recorder = undefined;
-    arrival = "restored";
+    arrival = RESTORED;
     void start();
     void send();
   }

@@ -65,7 +65,6 @@ export function record(
   }
 
   area.run(() => {
-    remember(document);
     signals = STARTS.map((start, at) =>
       (config.signals >> at) & 1 ? start(area, arrival) : { rows: noRows(tally) },
     );

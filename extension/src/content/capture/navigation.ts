@@ -5,13 +5,13 @@
  */
 
 import { type Area, type Signal, tickOf } from "../area.ts";
-import { LEAVE, LOAD, RESTORED, WITHIN } from "../codes.ts";
+import { AMID, LEAVE, type LOAD, type RESTORED, WITHIN } from "../codes.ts";
 import { MAX_STAY } from "../limits.ts";
 import { isTop } from "../place.ts";
 import { addRow, clamp, noRows } from "../rows.ts";
 
 /** How this frame came to be recorded: a fresh load, back from the browser's cache, or amid its life. */
-export type Arrival = "load" | "restored" | "amid";
+export type Arrival = typeof LOAD | typeof RESTORED | typeof AMID;
 
 export function navigation(area: Area, arrival: Arrival): Signal {
   const rows = noRows(area.tally);
@@ -19,28 +19,38 @@ export function navigation(area: Area, arrival: Arrival): Signal {
   const { app, fromApp, fromDwell } = area.config;
   /** Since when the present place is looked at; undefined while it is an excluded one. */
   let since: number | undefined;
-  const record = (tick: number, kind: number, from: number, dwell: number): void => {
+  const arrive = (tick: number, kind: number, from: number, dwell: number): void => {
     addRow(rows, tick, kind, from, 0, 0, clamp(dwell, 0, MAX_STAY));
+    since = tick;
     area.due();
   };
   const leave = (tick: number): void => {
-    if (since !== undefined) record(tick, LEAVE, app, tick - since);
+    if (since !== undefined) arrive(tick, LEAVE, app, tick - since);
     since = undefined;
   };
-  const now = (): number => tickOf(performance.now());
 
   if (area.isOpen()) {
-    since = now();
-    if (arrival !== "amid") {
-      record(since, arrival === "load" ? LOAD : RESTORED, fromApp, fromApp === 0 ? 0 : fromDwell);
-    }
+    since = tickOf(performance.now());
+    if (arrival !== AMID) arrive(since, arrival, fromApp, fromDwell);
   }
-  area.onAny(window.navigation, "currententrychange", (event) => {
-    const tick = tickOf(event.timeStamp);
-    if (!area.isOpen()) return leave(tick);
-    record(tick, WITHIN, since === undefined ? 0 : app, since === undefined ? 0 : tick - since);
-    since = tick;
-  });
-  area.onAny(window, "pagehide", (event) => leave(tickOf(event.timeStamp)));
-  return { rows };
+  area.onAny(
+    window.navigation,
+    "currententrychange",
+    (event: NavigationCurrentEntryChangeEvent) => {
+      const tick = tickOf(event.timeStamp);
+      if (!area.isOpen()) leave(tick);
+      else if (since === undefined) arrive(tick, WITHIN, 0, 0);
+      else if (event.from.url !== window.navigation.currentEntry?.url) {
+        arrive(tick, WITHIN, app, tick - since);
+      }
+    },
+  );
+  return {
+    rows,
+    // Recording that ends here, as by a pause, is a leave as well.
+    settle: (tick, leaving) => {
+      if (leaving) leave(tick);
+      return false;
+    },
+  };
 }

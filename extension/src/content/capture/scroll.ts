@@ -14,30 +14,23 @@ function positionOf(element: Element): Position {
 export function scroll(area: Area): Signal {
   const rows = noRows(area.tally);
   const before = new WeakMap<Element, Position>();
-  /** Know where things stand before they move. */
-  const look = (_event: Event, path: Path): void => {
+  /** Know where things stand before they move: what is scrolled was pointed at or has the focus. */
+  const look = (_: Event, path: Path): void => {
     for (const element of path) {
       if (!before.has(element)) before.set(element, positionOf(element));
     }
   };
-  area.on("wheel", look);
-  area.on("pointerdown", look);
+  area.on("pointerover", look);
   area.on("keydown", look);
-  area.on("scroll", (event) => {
-    const { target } = event;
+  area.on("scroll", ({ target, timeStamp }) => {
     const moved = target && isElement(target) ? target : document.scrollingElement;
     if (moved === null) return;
     const [x, y] = positionOf(moved);
     const [fromX, fromY] = before.get(moved) ?? [x, y];
     before.set(moved, [x, y]);
     if (x === fromX && y === fromY) return;
-    const tick = tickOf(event.timeStamp);
-    addRow(
-      rows,
-      tick,
-      clamp(x - fromX, -MAX_SCROLL, MAX_SCROLL),
-      clamp(y - fromY, -MAX_SCROLL, MAX_SCROLL),
-    );
+    const dx = clamp(x - fromX, -MAX_SCROLL, MAX_SCROLL);
+    addRow(rows, tickOf(timeStamp), dx, clamp(y - fromY, -MAX_SCROLL, MAX_SCROLL));
     area.due();
   });
   return { rows };

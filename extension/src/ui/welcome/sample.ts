@@ -1,5 +1,6 @@
 /** Ten seconds of one signal on a small area of this page, by the very modules that would record. */
 
+import { AMID } from "../../content/codes.ts";
 import { type Recorder, record } from "../../content/recorder.ts";
 import type { CaptureConfig } from "../../shared/internal.ts";
 import { bitOf, type SignalName } from "../../shared/signals.ts";
@@ -58,13 +59,7 @@ export function sampleOf(signal: SignalName, switches: HTMLElement): HTMLElement
     place.replaceChildren(area);
     list.replaceChildren();
     const rows: string[] = [];
-    const running = record(
-      area,
-      configFor(bitOf(signal)),
-      "amid",
-      { costMs: 0, lost: 0 },
-      () => {},
-    );
+    const running = record(area, configFor(bitOf(signal)), AMID, { costMs: 0, lost: 0 }, () => {});
     recorder = running;
     const take = (leaving: boolean): void => {
       const { columns } = running.take(leaving);

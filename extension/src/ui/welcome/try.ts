@@ -4,6 +4,7 @@
  * The numbers come from the shipped capture modules and the shipped encoder, before sealing; nothing leaves the page.
  */
 
+import { AMID } from "../../content/codes.ts";
 import { record } from "../../content/recorder.ts";
 import { COLUMN_RULES, encodeColumns, keepSignals } from "../../shared/columns.ts";
 import type { CapturedColumns } from "../../shared/internal.ts";
@@ -99,7 +100,7 @@ export function tryToCatchIt(): HTMLElement {
   const newest = new Map<SignalName, CapturedColumns>();
   const said: string[] = [];
   const document32 = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-  const recorder = record(box, configFor(ALL_SIGNALS), "amid", { costMs: 0, lost: 0 }, () => {});
+  const recorder = record(box, configFor(ALL_SIGNALS), AMID, { costMs: 0, lost: 0 }, () => {});
 
   const search = (): void => {
     const secrets = [secret.value, password.value, notes.value].filter(
