@@ -463,3 +463,58 @@ def test_announced_equals_outcomes_plus_unsettled(data: st.DataObject) -> None:
         expected = min(unsettled, default=session.announced + 1) - 1
         assert session.through == expected
         assert session.waiting == len(unsettled)
+
+
+def outcome_of(message: m.SealedBatch | m.Dropped, *, refuse: bool) -> Outcome:
+    if isinstance(message, m.Dropped):
+        return gone(message.first, message.last)
+    return refused(message.seq) if refuse else stored(message.seq)
+
+
+def act(
+    session: Session, step: m.Message | bytes | str, settling: list[m.SealedBatch | m.Dropped]
+) -> Effects:
+    """Give a session a frame, or one of the results it may be told."""
+    if isinstance(step, bytes):
+        return session.receive(step, 1)
+    if isinstance(step, m.Message):
+        return send(session, step, 1)
+    if step in {"stored", "refused"} and settling:
+        return session.settled([outcome_of(settling.pop(0), refuse=step == "refused")])
+    if step == "answered" and session.waiting > len(settling):
+        return session.answered(None)
+    if step == "greeted":
+        return session.greeted(welcome())
+    if step == "enrolled":
+        return session.enrolled(m.Refusal(33, "code_spent"), NONCE, 1)
+    return session.tick(2)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(list(EXAMPLES.values())),
+            st.builds(batch, st.integers(1, 6)),
+            st.builds(dropped, st.integers(1, 4), st.integers(4, 6)),
+            st.binary(max_size=12),
+            st.sampled_from(["stored", "refused", "answered", "greeted", "enrolled", "tick"]),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_a_device_sends_there_is_one_close_and_no_error(
+    steps: list[m.Message | bytes | str],
+) -> None:
+    session = new()
+    closes = 0
+    settling: list[m.SealedBatch | m.Dropped] = []
+    for step in steps:
+        for effect in act(session, step, settling):
+            closes += isinstance(effect, Close)
+            if isinstance(effect, Settle):
+                settling.append(effect.message)
+            if isinstance(effect, Send) and isinstance(effect.message, m.Ack):
+                assert effect.message.through == session.through <= session.announced
+        assert closes <= 1
+        assert (closes == 1) is (session.state is State.CLOSED)
