@@ -70,8 +70,8 @@ test: setup build ## unit, vectors, guarantees, end to end (ARGS="..." goes to p
 	@cd extension && $(NPX)/vitest run
 	@$(BROWSER) $(PY) -m pytest $(SUITES) $(ARGS)
 
-bench: setup build ## cost and throughput
-	@$(BROWSER) $(PY) -m pytest tests/bench $(ARGS)
+bench: setup build ## cost and throughput beside peers, 10 minutes (CANDOR_EFFORT=full: an hour)
+	@$(BROWSER) $(PY) -m tests.bench $(ARGS)
 
 nightly: export CANDOR_EFFORT := full
 nightly: test ## the same tests with full effort
@@ -80,6 +80,8 @@ lock: ## write the lock files anew from pyproject.toml and package.json (needs u
 	@$(LOCK) pyproject.toml --output-file requirements.lock
 	@$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	@$(LOCK) --group build --output-file requirements-build.lock
+	@$(LOCK) --group bench --output-file requirements-bench.lock
+	@cd tests/bench && npm install --package-lock-only --loglevel=error
 	@cd extension && npm install --package-lock-only --loglevel=error
 
 clean: ## remove everything these targets made
