@@ -23,13 +23,12 @@ from relay.model import (
     RefusalReason,
     Refused,
     SegmentId,
-    Seq,
     Stored,
 )
 from relay.protocol.effects import Fault, Outcome
 from relay.protocol.messages import Dropped, Refusal, SealedBatch, Segment, type_of
 from relay.store.batches import UNKNOWN_APP, Conflict
-from relay.store.book import Book, LiveDevice, LiveSegment, LiveStream
+from relay.store.book import Book, Ground, LiveDevice, LiveSegment, LiveStream
 from relay.store.control import insert_segment, set_contact_day
 from relay.store.salts import Salt
 from relay.store.writer import Transaction
@@ -88,10 +87,11 @@ class Intake:
             return
         today = self._today()
         note_contact(transaction, stream.device, today)
+        ground = ground_of(transaction.book, stream.device, today)
         outcome: Outcome | Conflict
         for message in self.messages:
             if type(message) is SealedBatch:
-                outcome = settle_batch(transaction, stream, message, today)
+                outcome = settle_batch(transaction, stream, message, ground)
             else:
                 assert type(message) is Dropped  # noqa: S101 - the union has no more members
                 outcome = settle_drop(transaction, stream, message, today)
@@ -124,21 +124,22 @@ def note_contact(transaction: Transaction, device: LiveDevice, today: Day) -> No
 
 
 def settle_batch(
-    transaction: Transaction, stream: LiveStream, message: SealedBatch, today: Day
+    transaction: Transaction, stream: LiveStream, message: SealedBatch, ground: Ground
 ) -> Stored | Refused | Conflict:
     """Admit and append a batch, or refuse it; a repeat gets the outcome it has."""
     batch = Batch(
         stream.id,
-        Seq(message.seq),
-        SegmentId(message.segment),
+        message.seq,
+        message.segment,
         message.signals,
         message.nonce,
         message.ciphertext,
     )
+    today = ground[0]
     if batch.seq <= stream.through:
         return transaction.appends.repeated(stream, batch, today)
     segment = stream.segments.get(batch.segment)
-    reason = judge(transaction.book, stream, segment, batch, today)
+    reason = judge(transaction.book, stream, segment, batch, ground)
     if reason is None and segment is not None:
         return transaction.appends.append(
             stream, segment.row, Admitted(batch, segment.facts.app, today)
@@ -152,41 +153,47 @@ def settle_drop(
     transaction: Transaction, stream: LiveStream, message: Dropped, today: Day
 ) -> Outcome | Conflict:
     """Record a dropped range; a repeat gets the outcome it has."""
-    first, last = Seq(message.first), Seq(message.last)
+    first, last = message.first, message.last
     if first <= stream.through:
         return transaction.appends.repeated_drop(stream, first, last, message.reason)
     return transaction.appends.drop(stream, first, last, message.reason, today)
 
 
 def judge(
-    book: Book, stream: LiveStream, segment: LiveSegment | None, batch: Batch, today: Day
+    book: Book, stream: LiveStream, segment: LiveSegment | None, batch: Batch, ground: Ground
 ) -> RefusalReason | None:
-    """Ask the gate, deciding a segment anew only when day, consent or policy changed."""
-    consent = stream.device.consent
-    current = book.current
-    if segment is None or current is None:
-        verdict = segment_verdict(None, None, None, None, consent, today=today, stopped=STOPPED)
+    """Ask the gate, deciding a segment anew only when its ground changed."""
+    today, consent, current = ground
+    if segment is None:
+        verdict = segment_verdict(None, None, None, current, consent, today=today, stopped=STOPPED)
         return batch_verdict(verdict, batch.signals, len(batch.ciphertext))
-    seen = segment.seen
-    if (
-        seen is None
-        or seen[0] != today
-        or seen[1] is not consent
-        or seen[2] is not current.terms
-        or segment.verdict is None
-    ):
+    if segment.verdict is None or segment.ground is not ground:
         own = book.policies.get(segment.facts.policy)
         segment.verdict = segment_verdict(
             segment.facts,
             None if own is None else own.terms,
             stream.device.receipts.get(segment.facts.receipt),
-            current.terms,
+            current,
             consent,
             today=today,
             stopped=STOPPED,
         )
-        segment.seen = (today, consent, current.terms)
+        segment.ground = ground
     return batch_verdict(segment.verdict, batch.signals, len(batch.ciphertext))
+
+
+def ground_of(book: Book, device: LiveDevice, today: Day) -> Ground:
+    """Return what verdicts stand on now: the same object until any part of it changes."""
+    terms = None if book.current is None else book.current.terms
+    ground = device.ground
+    if (
+        ground is None
+        or ground[0] != today
+        or ground[1] is not device.consent
+        or ground[2] is not terms
+    ):
+        device.ground = ground = (today, device.consent, terms)
+    return ground
 
 
 def accept_segment(

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from relay.errors import ProtocolError
-from relay.model import MAX_INT, DropReason, Signal
+from relay.model import MAX_INT, DropReason, SegmentId, Seq, Signal
 
 Int = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Positive = Annotated[int, Meta(ge=1, le=MAX_INT)]
@@ -208,8 +208,8 @@ class Segment(Message, frozen=True, tag=36):
 class SealedBatch(Message, frozen=True, tag=37):
     """One sealed batch; the relay can read no more of it than this header."""
 
-    seq: Positive
-    segment: Bin16
+    seq: Annotated[Seq, Meta(ge=1, le=MAX_INT)]
+    segment: Annotated[SegmentId, Meta(min_length=16, max_length=16)]
     signals: Annotated[int, Meta(ge=1, le=int(max(Signal)) * 2 - 1)]
     nonce: Bin12
     ciphertext: Annotated[bytes, Meta(min_length=1, max_length=65000)]
@@ -218,8 +218,8 @@ class SealedBatch(Message, frozen=True, tag=37):
 class Dropped(Message, frozen=True, tag=38):
     """These seqs will never come."""
 
-    first: Positive
-    last: Positive
+    first: Annotated[Seq, Meta(ge=1, le=MAX_INT)]
+    last: Annotated[Seq, Meta(ge=1, le=MAX_INT)]
     reason: DropReason
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from relay.model import (
 from relay.store.book import LiveStream
 from relay.store.schema import bulk, sql
 
+STORED: Final = "stored"
 UNKNOWN_APP: Final = 0
 UNKNOWN_SIGNALS: Final = 0
 
@@ -78,7 +79,7 @@ class Appends:
                 admitted.day,
             )
         )
-        self._counts[admitted.day, admitted.app, batch.signals, "stored"] += 1
+        self._counts[admitted.day, admitted.app, batch.signals, STORED] += 1
         self._advance(stream, batch.seq)
         return Stored(stream.id, batch.seq)
 

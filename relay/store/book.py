@@ -28,6 +28,9 @@ from relay.model import (
 )
 from relay.protocol.messages import SignedPolicy
 
+Ground = tuple[Day, ConsentState, PolicyTerms | None]
+"""What a verdict stands on: the day, the device's consent, the terms of the policy in force."""
+
 
 class Published(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A policy that was published here, with what was computed from it once."""
@@ -47,16 +50,17 @@ class LiveDevice(msgspec.Struct, kw_only=True, eq=False):
     epoch: Epoch
     consent: ConsentState
     receipts: dict[ReceiptHash, ReceiptTerms]
+    ground: Ground | None = None
     live: int = 0
 
 
 class LiveSegment(msgspec.Struct, kw_only=True, eq=False):
-    """An accepted segment, with the verdict that holds under `seen`."""
+    """An accepted segment, with the verdict that holds on `ground`."""
 
     row: int
     facts: SegmentFacts
     verdict: SegmentVerdict | None = None
-    seen: tuple[Day, ConsentState, PolicyTerms] | None = None
+    ground: Ground | None = None
 
 
 class LiveStream(msgspec.Struct, kw_only=True, eq=False):

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from relay.ingest import MAX_LIVE_SEGMENTS
-from relay.model import Day, DroppedRange, DropReason, RefusalReason, Refused, Stored
+from relay.model import (
+    Day,
+    DroppedRange,
+    DropReason,
+    RefusalReason,
+    Refused,
+    SegmentId,
+    Seq,
+    Stored,
+)
 from relay.protocol.effects import Fault
 from relay.protocol.messages import Dropped, Refusal, SealedBatch
 from tests.support.programme import SIGNALS, Participant
@@ -27,6 +36,14 @@ def batch(person: Participant, seq: int, content: bytes = b"x", signals: int = 3
     return SealedBatch(*person.batch(seq, signals=signals, content=content)[1:])
 
 
+def dropped(first: int, last: int, reason: DropReason) -> Dropped:
+    return Dropped(Seq(first), Seq(last), reason)
+
+
+def elsewhere(seq: int, signals: int, content: bytes) -> SealedBatch:
+    return SealedBatch(Seq(seq), SegmentId(bytes(16)), signals, seq.to_bytes(12), content)
+
+
 async def test_each_message_gets_one_outcome_in_order(stores: Stores) -> None:
     person = Participant(stores.programme)
     stream = await stores.recording(person)
@@ -34,7 +51,7 @@ async def test_each_message_gets_one_outcome_in_order(stores: Stores) -> None:
         stream,
         batch(person, 1),
         batch(person, 2, signals=4),
-        Dropped(3, 5, DropReason.OUTBOX_FULL),
+        dropped(3, 5, DropReason.OUTBOX_FULL),
         batch(person, 6),
     )
     assert [type(outcome) for outcome in told.outcomes] == [Stored, Refused, DroppedRange, Stored]
@@ -54,7 +71,7 @@ async def test_repeats_get_the_outcome_they_have_and_count_once(stores: Stores) 
     messages = (
         batch(person, 1),
         batch(person, 2, signals=4),
-        Dropped(3, 5, DropReason.OUTBOX_FULL),
+        dropped(3, 5, DropReason.OUTBOX_FULL),
     )
     first = await stores.settle(stream, *messages)
     again = await stores.settle(stream, *messages, *messages)
@@ -71,12 +88,12 @@ async def test_repeats_get_the_outcome_they_have_and_count_once(stores: Stores) 
 @pytest.mark.parametrize(
     "other",
     [
-        SealedBatch(1, b"\0" * 16, 3, (1).to_bytes(12), b"x"),
-        SealedBatch(2, b"\0" * 16, 4, (2).to_bytes(12), b"y"),
-        SealedBatch(4, b"\0" * 16, 3, (4).to_bytes(12), b"x"),
-        Dropped(1, 1, DropReason.OUTBOX_FULL),
-        Dropped(3, 4, DropReason.OUTBOX_FULL),
-        Dropped(3, 5, DropReason.WITHDRAWN),
+        elsewhere(1, 3, b"x"),
+        elsewhere(2, 4, b"y"),
+        elsewhere(4, 3, b"x"),
+        dropped(1, 1, DropReason.OUTBOX_FULL),
+        dropped(3, 4, DropReason.OUTBOX_FULL),
+        dropped(3, 5, DropReason.WITHDRAWN),
     ],
 )
 async def test_a_repeat_with_other_content_is_a_conflict(
@@ -88,7 +105,7 @@ async def test_a_repeat_with_other_content_is_a_conflict(
         stream,
         batch(person, 1),
         batch(person, 2, signals=4),
-        Dropped(3, 5, DropReason.OUTBOX_FULL),
+        dropped(3, 5, DropReason.OUTBOX_FULL),
     )
     told = await stores.settle(stream, batch(person, 6), other, batch(person, 7))
     assert told.outcomes == [stored(stream, 6)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import ProtocolError
-from relay.model import MAX_INT, DropReason
+from relay.model import MAX_INT, DropReason, SegmentId, Seq
 from relay.protocol import messages as m
 
 BATCH = [37, 1, b"s" * 16, 3, b"n" * 12, b"sealed"]
@@ -25,7 +25,9 @@ def changed(frame: list[object], place: int, value: object) -> bytes:
 
 
 def test_a_batch_decodes_to_its_fields() -> None:
-    assert m.decode_device(pack(BATCH)) == m.SealedBatch(1, b"s" * 16, 3, b"n" * 12, b"sealed")
+    assert m.decode_device(pack(BATCH)) == m.SealedBatch(
+        Seq(1), SegmentId(b"s" * 16), 3, b"n" * 12, b"sealed"
+    )
 
 
 def test_another_codec_reads_what_is_encoded() -> None:
@@ -138,7 +140,7 @@ def test_a_wrong_range_is_malformed(first: int, last: int, reason: str) -> None:
 
 def test_the_longest_range_is_taken() -> None:
     assert m.decode_device(pack([38, 1, 1 << 20, "withdrawn"])) == m.Dropped(
-        1, 1 << 20, DropReason.WITHDRAWN
+        Seq(1), Seq(1 << 20), DropReason.WITHDRAWN
     )
 
 
@@ -156,7 +158,10 @@ def test_every_message_has_its_own_number() -> None:
 
 
 def test_a_repr_shows_nothing_that_is_carried() -> None:
-    assert repr(m.SealedBatch(1, b"s" * 16, 3, b"n" * 12, b"secret")) == "SealedBatch(…)"
+    assert (
+        repr(m.SealedBatch(Seq(1), SegmentId(b"s" * 16), 3, b"n" * 12, b"secret"))
+        == "SealedBatch(…)"
+    )
 
 
 @given(st.binary(max_size=300))

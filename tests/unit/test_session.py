@@ -65,18 +65,18 @@ EXAMPLES = {
     m.Grant: GRANT,
     m.Withdraw: WITHDRAW,
     m.Segment: SEGMENT,
-    m.SealedBatch: m.SealedBatch(1, b"i" * 16, 3, b"n" * 12, b"x"),
-    m.Dropped: m.Dropped(1, 2, DropReason.OUTBOX_FULL),
+    m.SealedBatch: m.SealedBatch(Seq(1), SegmentId(b"i" * 16), 3, b"n" * 12, b"x"),
+    m.Dropped: m.Dropped(Seq(1), Seq(2), DropReason.OUTBOX_FULL),
     m.Ping: PING,
 }
 
 
 def batch(seq: int, content: bytes = b"x") -> m.SealedBatch:
-    return m.SealedBatch(seq, b"i" * 16, 3, b"n" * 12, content)
+    return m.SealedBatch(Seq(seq), SegmentId(b"i" * 16), 3, b"n" * 12, content)
 
 
 def dropped(first: int, last: int, reason: DropReason = DropReason.OUTBOX_FULL) -> m.Dropped:
-    return m.Dropped(first, last, reason)
+    return m.Dropped(Seq(first), Seq(last), reason)
 
 
 def stored(seq: int) -> Stored:
