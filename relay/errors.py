@@ -11,8 +11,9 @@ CandorError
 ├── AccessError         the asker may not have this
 └── StoreError          storage failed; `retryable` says whether for a while
 
-Refusals of batches are values (`model.Refused`), not errors. Only `web` and `cli` turn errors into close codes, HTTP
-problems and exit codes. Messages say what happened, why, and what to do next; they never quote payload.
+Refusals of batches are values (`model.Refused`), not errors. Only `web` and `cli` turn errors into
+close codes, HTTP problems and exit codes. Messages say what happened, why, and what to do next;
+they never quote payload.
 """
 
 from __future__ import annotations

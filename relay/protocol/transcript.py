@@ -1,4 +1,4 @@
-"""The one way bytes are joined before they are signed, hashed or bound (protocol.md sections 1 and 2).
+"""The one way bytes are joined before they are signed, hashed or bound (protocol.md 1 and 2).
 
 Owns the encoding and the ids made of it; holds no key and draws no randomness.
 """
