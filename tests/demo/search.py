@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import msgpack  # type: ignore[import-untyped]
 
-from tests.support.browser import Browser
 from tests.support.canary import Canaries, Hit
 from tests.support.proxy import Proxy
 from tests.support.readers import Reading
 from tests.support.relay import Relay
 from tests.support.wire import messages
+
+
+class HasStorage(Protocol):
+    """A browser that tells what the extension keeps."""
+
+    def storage(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what the extension keeps, by name."""
 
 
 def on_the_wire(proxy: Proxy) -> Iterator[tuple[str, bytes]]:
@@ -29,7 +36,7 @@ def on_the_wire(proxy: Proxy) -> Iterator[tuple[str, bytes]]:
 
 def everywhere(
     canaries: Canaries,
-    browser: Browser,
+    browser: HasStorage,
     proxy: Proxy,
     relay: Relay,
     reading: Reading,

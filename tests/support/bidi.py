@@ -8,6 +8,7 @@ Source: WebDriver BiDi, W3C Editor's Draft; its nouns are used here.
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import time
@@ -35,7 +36,10 @@ class Bidi:
     """
 
     def __init__(self, url: str) -> None:
-        self._socket = connect(url, max_size=None, proxy=None, compression=None)
+        self._stack = contextlib.ExitStack()
+        self._socket = self._stack.enter_context(
+            connect(url, max_size=None, proxy=None, compression=None)
+        )
         self._ids = itertools.count(1)
         self.events: list[dict[str, Any]] = []
         """Every event that came while a reply was waited for, oldest first."""
@@ -64,7 +68,7 @@ class Bidi:
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self._stack.close()
 
     def tab(self, url: str = "about:blank") -> Tab:
         """Open a tab in front of the others and go somewhere."""
