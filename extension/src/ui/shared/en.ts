@@ -236,7 +236,7 @@ export const en = {
     simulation: "Simulation: no real person is recorded.",
     agreedBefore:
       "You agreed to this. Below is what you agreed to; you can change it with a new yes, or withdraw.",
-    declinedBefore: "You said no. Nothing is recorded.",
+    declinedBefore: "You said no, or you withdrew. Nothing is recorded.",
 
     shortHeading: "In short",
     short: (representative: string, apps: string): [string, string][] => [
