@@ -19,7 +19,8 @@ from relay.errors import StoreError
 RELAY_FILE: Final = "relay.sqlite"
 SALTS_FILE: Final = "salts.sqlite"
 LOCK_FILE: Final = "relay.lock"
-_CHUNKS: Final = (256, 64, 16, 4, 1)
+_CHUNKS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows a statement may have: few sizes, so that every statement is compiled once."""
 _PRIVATE_UMASK: Final = 0o077
 _CHECKPOINT_PAGES: Final = 4_000
 """16 MiB of log: the same hot pages are copied back less often."""
