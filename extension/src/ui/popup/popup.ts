@@ -24,6 +24,8 @@ const mark = h("span", {});
 const word = h("h1", { id: "state" });
 const said = h("p", { id: "said" });
 const next = h("p", { id: "next", class: "soft" });
+/** Read aloud when the state changes, not each time its figures do. */
+const heard = h("p", { class: "hidden", role: "status" });
 const dots = h("div", {});
 const ten = h("dd", { class: "number", id: "ten" });
 const sent = h("dd", { class: "number", id: "sent" });
@@ -65,7 +67,8 @@ const message = h("p", { class: "message problem", role: "status" });
 
 byId("page").append(
   demo,
-  h("div", { class: "state", role: "status", "aria-live": "polite" }, mark, word, said, next),
+  h("div", { class: "state" }, mark, word, said, next),
+  heard,
   message,
   pauses,
   resume,
@@ -88,8 +91,12 @@ function show(state: PopupState): void {
   const { said: sentence, next: step } = sentencesOf(state, Date.now());
   const isEnrolled = !NOT_ENROLLED.has(state.reason);
   const isPaused = state.state === "paused";
-  if (shown !== state.state) mark.replaceChildren(markOf(state.state));
-  shown = state.state;
+  const now = `${state.state} ${state.reason}`;
+  if (shown !== now) {
+    mark.replaceChildren(markOf(state.state));
+    say(heard, `${text.states[state.state]}. ${sentence}`);
+  }
+  shown = now;
   say(word, text.states[state.state]);
   say(said, sentence);
   say(next, step);

@@ -48,7 +48,7 @@ function ground(signal: SignalName): HTMLElement {
  */
 export function sampleOf(signal: SignalName, switches: HTMLElement): HTMLElement[] {
   const place = h("div", { class: "sample" });
-  const said = h("p", { class: "soft number said", "aria-live": "polite" });
+  const said = h("p", { class: "soft number said" });
   const list = h("ul", { class: "mono rows" });
   const button = h("button", { type: "button" }, words.showSample);
   let recorder: Recorder | undefined;
@@ -82,6 +82,7 @@ export function sampleOf(signal: SignalName, switches: HTMLElement): HTMLElement
       clearInterval(timer);
       running.stop();
       const more = rows.length - SHOWN;
+      said.setAttribute("role", "status");
       say(said, rows.length === 0 ? words.sampleNothing : words.sampleDone);
       if (more > 0) list.append(h("li", {}, words.sampleMore(count(more))));
     }, 1_000);
