@@ -74,6 +74,7 @@ class Demo:
         code = self.setting.relay.codes()[0]
         secret = self.setting.canaries.text("typed.try-to-catch-it")
         self.caught = agree(self.browser, code, SIGNALS, secret=secret, picture=self.picture)
+        self.page.bring_to_front()
         self.step("Working in the CRM")
         acts.browse_customers(self.person, self.setting.canaries)
         self.picture("crm")
@@ -92,13 +93,14 @@ class Demo:
         self.setting.proxy.mend()
         self.step("Waiting until everything is acked")
         self.page.goto("about:blank")
-        settled(self.browser)
+        self.settle()
         self.step("Reading private mail in the unapproved app")
         self.mail()
         self.step("Withdrawing")
         self.page.goto("about:blank")
-        settled(self.browser)
+        self.settle()
         withdraw(self.browser, self.picture)
+        self.page.bring_to_front()
         self.after_withdrawal()
         self.step("Asking, unlocking, opening: each key alone, then both")
         self.read()
@@ -107,12 +109,18 @@ class Demo:
         self.step("Counting")
         self.count()
 
+    def settle(self) -> None:
+        """Wait until everything recorded so far is acked, then go on in the same tab."""
+        settled(self.browser)
+        self.page.bring_to_front()
+
     def popup(self, name: str) -> None:
         """Open the popup over the page and keep a picture of it."""
         popup = open_popup(self.browser)
         popup.wait_for_timeout(700)
         self.picture(name, popup)
         popup.close()
+        self.page.bring_to_front()
 
     def mail(self) -> None:
         """Visit the unapproved app twice: from nowhere, and straight from an approved app."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.support.browser import EXTENSION_ID, Browser
+from tests.support.browser import EXTENSION_ID, Browser, wait_until
 
 Picture = Callable[[str, Page], None]
 POPUP_WIDTH = 360
@@ -82,12 +82,20 @@ def withdraw(browser: Browser, picture: Picture) -> None:
     """Leave by clicks, from the popup on, and wait for the signed confirmation."""
     page = open_popup(browser)
     page.get_by_role("link", name="Withdraw").click()
-    leave = browser.context.pages[-1] if page.is_closed() else page
+    first = browser.context.pages[0]
+    leave = wait_until(first, lambda: _page_at(browser, "leave.html"))
     leave.set_viewport_size({"width": 900, "height": 700})
     leave.get_by_role("button", name="Withdraw now").click()
     leave.get_by_text("Confirmed at").wait_for(timeout=30_000)
     picture("left", leave)
-    leave.close()
+    for opened in {page, leave}:
+        if not opened.is_closed():
+            opened.close()
+
+
+def _page_at(browser: Browser, name: str) -> Page | None:
+    pages = [page for page in browser.context.pages if page.url.endswith(f"/{name}")]
+    return pages[0] if pages else None
 
 
 def agree_by_message(browser: Browser, enrolment: str, signals: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import ssl
 
 from relay.client import Device
 from relay.model import Signal
+from relay.vault.sign import SigningKey
 
 
 class RogueDevice(Device):
@@ -25,3 +26,14 @@ class RogueDevice(Device):
     def claims(self, signals: Signal) -> None:
         """Act from now on as if these signals were granted everywhere."""
         self.consent.allowed = lambda app, now_ms: signals  # type: ignore[method-assign]  # noqa: ARG005
+
+    def forges(self, *, device: bytes, signer: SigningKey) -> None:
+        """Write receipts in the name of a device, signed by whoever.
+
+        Args:
+            device: Public key the receipts name, 32 bytes.
+            signer: Who signs them.
+        """
+        forger = SigningKey(signer.seed)
+        forger.public = device
+        self.consent._device = forger  # noqa: SLF001 - nothing honest needs this door

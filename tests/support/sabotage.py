@@ -34,3 +34,8 @@ def sabotaged_extension(folder: Path, *changes: tuple[str, str, str]) -> Path:
         copy.write_text(text, "utf-8")
         swaps[name] = copy
     return build_extension(folder / "chromium", swaps=swaps)
+
+
+def sabotaged_relay(*lines: str) -> tuple[str, str]:
+    """Return what to start instead of `-m relay`: the relay after these lines of Python."""
+    return "-c", "\n".join([*lines, "from relay.cli import main", "main()"])
