@@ -29,13 +29,15 @@ help: ## show this list
 setup: ## install what the other targets need (they do it themselves)
 	@.ci/setup
 
-demo: setup build ## the whole path in a real browser, with a summary (HEADED=1 to watch)
+demo: build ## the whole path in a real browser, with a summary (HEADED=1 to watch)
+	@.ci/setup python browser
 	@$(BROWSER) $(PY) -m tests.demo $(ARGS)
 
-run: setup build ## a relay for your own browser, with instructions
+run: build ## a relay for your own browser, with instructions
+	@.ci/setup python browser
 	@$(BROWSER) $(PY) -m tests.demo.run_own $(ARGS)
 
-build: ## the extension, into extension/dist/chromium
+build: ## the extension, into extension/dist/chromium and extension/dist/firefox
 	@.ci/setup node
 	@cd extension && node build.mjs
 

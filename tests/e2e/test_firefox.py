@@ -24,7 +24,7 @@ from tests.support.setting import SIGNALS, Programme, Setting
 
 pytestmark = pytest.mark.skipif(
     firefox() is None,
-    reason="Firefox is not installed and could not be: see what `make setup` says about it",
+    reason="there is no Firefox 153 or later here, and `make setup` could not install one",
 )
 
 WIKI_APP = f"{WIKI}:{OTHER_PORT}"

@@ -29,12 +29,16 @@ OTHER_PORT = 8443
 
 
 def firefox() -> str | None:
-    """Return the browser's path: as named in `CANDOR_FIREFOX`, by set-up, or on the PATH."""
-    named = os.environ.get("CANDOR_FIREFOX")
+    """Return the browser's path: as named in `CANDOR_FIREFOX`, by set-up, or on the PATH.
+
+    Set-up notes nothing where it found none that is new enough.
+    """
+    if named := os.environ.get("CANDOR_FIREFOX"):
+        return named
     noted = ROOT / "var" / "setup" / "firefox"
-    if not named and noted.exists():
-        named = noted.read_text().strip()
-    return named or shutil.which("firefox-esr") or shutil.which("firefox")
+    if noted.exists():
+        return noted.read_text().strip() or None
+    return shutil.which("firefox-esr") or shutil.which("firefox")
 
 
 def build_extension(out: Path) -> Path:
