@@ -32,6 +32,18 @@ class State(enum.StrEnum):
     CLOSED = "closed"
 
 
+class Transport(enum.IntEnum):
+    """How a session's frames travel; the value stands in its hello (protocol.md section 3)."""
+
+    WEBSOCKET = 1
+    HTTPS = 2
+
+    @property
+    def label(self) -> str:
+        """The transport's name in metrics."""
+        return self.name.lower()
+
+
 class Fault(enum.IntEnum):
     """Why the relay closes a session; the value is the close code (protocol.md section 6)."""
 

@@ -154,7 +154,7 @@ class Hello(Message, frozen=True, tag=32):
     receipt: Bin32 | None
     policy: Bin32
     version: Int
-    transport: Annotated[int, Meta(ge=1, le=1)]
+    transport: Annotated[int, Meta(ge=1, le=2)]
     last_epoch: None
     signature: SignatureBytes
 

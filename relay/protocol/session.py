@@ -21,6 +21,7 @@ from relay.protocol.effects import (
     Send,
     Settle,
     State,
+    Transport,
     VerifyEnrol,
     VerifyHello,
 )
@@ -69,6 +70,7 @@ class Session:
         credit: Batches that may wait for their ack, 1-1024.
         challenge_ms: How long a challenge lasts.
         silence_ms: How long a greeted device may be silent.
+        transport: How its frames travel, which its hello must say.
     """
 
     __slots__ = (
@@ -84,6 +86,7 @@ class Session:
         "_refused",
         "_replays",
         "_silence_ms",
+        "_transport",
         "_unacked",
         "announced",
         "state",
@@ -98,6 +101,7 @@ class Session:
         credit: int,
         challenge_ms: int = CHALLENGE_MS,
         silence_ms: int = SILENCE_MS,
+        transport: Transport = Transport.WEBSOCKET,
     ) -> None:
         self.state = State.CHALLENGED
         self.announced = 0
@@ -106,6 +110,7 @@ class Session:
         self._credit = credit
         self._challenge_ms = challenge_ms
         self._silence_ms = silence_ms
+        self._transport = transport
         self._deadline_ms = now_ms + challenge_ms
         self._heard_ms = now_ms
         self._batches: dict[int, SealedBatch] = {}
@@ -228,6 +233,11 @@ class Session:
         return (Send(Stop(reason=reason)),) if self.state is State.READY else _NOTHING
 
     @property
+    def owes(self) -> bool:
+        """Whether something received has no answer yet."""
+        return self.waiting > 0 or self.state in {State.ENROLLING, State.GREETING}
+
+    @property
     def waiting(self) -> int:
         """Batches, ranges and control messages that have no answer yet."""
         return len(self._batches) + self._replays + self._control
@@ -245,6 +255,8 @@ class Session:
             return self.close(Fault.TIMEOUT)
         if message.version != PROTOCOL_VERSION:
             return self.close(Fault.UPGRADE_REQUIRED)
+        if message.transport != self._transport:
+            return self.close(Fault.MALFORMED)
         self.state = State.GREETING
         return (VerifyHello(message, self._nonce),)
 

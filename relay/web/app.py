@@ -14,6 +14,7 @@ from aiohttp import web
 from relay.web.admission import PATH, stream_handler
 from relay.web.api import Api
 from relay.web.download import Download
+from relay.web.exchange import Exchanges
 from relay.web.problems import problems
 from relay.web.read import ReadApi
 from relay.web.relay import Relay
@@ -28,6 +29,7 @@ def make_app(relay: Relay) -> web.Application:
     """Return the application of a relay."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app.router.add_get(PATH, partial(stream_handler, relay))
+    app.add_routes(Exchanges(relay).routes())
     app.add_routes(Api(relay).routes())
     app.add_routes(ReadApi(relay).routes())
     app.add_routes(Download(relay.settings).routes())

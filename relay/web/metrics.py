@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 
 from relay.model import DroppedRange, DropReason, RefusalReason, Refused, Stored
-from relay.protocol.effects import Fault, Outcome
+from relay.protocol.effects import Fault, Outcome, Transport
 
 REFUSED_CONNECTIONS: Final = ("subprotocol", "origin", "full", "draining", "handshake")
 
@@ -47,6 +47,13 @@ class Metrics:
         )
         self._closed = {fault: closed.labels(str(int(fault))) for fault in Fault}
         self._left = closed.labels("0")
+        opened = Counter(
+            "candor_sessions_opened",
+            "Sessions greeted, by how their frames travel.",
+            ("transport",),
+            registry=self.registry,
+        )
+        self._opened = {transport: opened.labels(transport.label) for transport in Transport}
         refused = Counter(
             "candor_connections_refused",
             "Connections refused before a session.",
@@ -89,6 +96,11 @@ class Metrics:
         """Bring the exported counter of stored batches up to date."""
         self._stored.inc(self.totals["stored"] - self._stored_counted)
         self._stored_counted = self.totals["stored"]
+
+    def opened(self, transport: Transport, sessions: int) -> None:
+        """Count a greeted session, and note how many there are."""
+        self._opened[transport].inc()
+        self.sessions.set(sessions)
 
     def closed(self, fault: Fault | None) -> None:
         """Count the end of a session."""

@@ -24,7 +24,7 @@ from relay.vault.sign import SigningKey
 from relay.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from relay.web.socket import Connection
+    from relay.web.conversation import Conversation
 
 log = structlog.get_logger()
 SECONDS_A_DAY: Final = 86_400
@@ -63,8 +63,8 @@ class Relay:
         self.policies: dict[PolicyHash, Published] = dict(self.writer.book.policies)
         self.current: Published | None = self.writer.book.current
         self.notices = {found.policy.notice_hash: found.notice for found in self.policies.values()}
-        self.connections: set[Connection] = set()
-        self.streams: dict[StreamId, Connection] = {}
+        self.connections: set[Conversation] = set()
+        self.streams: dict[StreamId, Conversation] = {}
         self.draining = False
         self._reading = Reading(directory)
         self.readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")

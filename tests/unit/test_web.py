@@ -21,7 +21,7 @@ from relay.model import (
     Stored,
     StreamId,
 )
-from relay.protocol.effects import Fault
+from relay.protocol.effects import Fault, Transport
 from relay.web.admission import origin_is_admitted
 from relay.web.metrics import Metrics
 from relay.web.problems import STATUS_OF, fault_of, problem, status_of
@@ -100,6 +100,7 @@ def test_metrics_count_outcomes_under_closed_labels() -> None:
     metrics.closed(Fault.SEQ_GAP)
     metrics.closed(None)
     metrics.turned_away("origin")
+    metrics.opened(Transport.HTTPS, 3)
     text = metrics.text().decode()
     for line in (
         'candor_batches_total{outcome="stored",reason=""} 1.0',
@@ -108,8 +109,10 @@ def test_metrics_count_outcomes_under_closed_labels() -> None:
         'candor_sessions_closed_total{close_code="4423"} 1.0',
         'candor_sessions_closed_total{close_code="0"} 1.0',
         'candor_connections_refused_total{reason="origin"} 1.0',
+        'candor_sessions_opened_total{transport="https"} 1.0',
+        'candor_sessions_opened_total{transport="websocket"} 0.0',
     ):
         assert line in text
     assert metrics.text().decode() == text
     labels = {part.split("=")[0] for part in text.replace("{", ",").split(",") if '="' in part}
-    assert labels == {"outcome", "reason", "close_code"}
+    assert labels == {"outcome", "reason", "close_code", "transport"}
