@@ -189,13 +189,24 @@ class Demo:
         counts = Counter(event["signal"] for event in self.events)
         result.events = {name: counts[name] for name in SIGNALS}
         result.events_total = counts.total()
-        windows = self._strict + self._unapproved
-        inside = sum(
-            start <= event["t_ms"] / 1000 <= end for event in self.events for start, end in windows
-        )
-        sent = sum(len(seen.first_sent_between(start, end)) for start, end in self._strict)
-        result.unapproved_pages_visited = len(windows)
-        result.events_from_unapproved = sent + inside + self._contexts
+        result.unapproved_pages_visited = len(self._strict + self._unapproved)
+        found = self._beside(seen)
+        for what in found:
+            self._progress.console.print(f"beside the approved apps: {what}")
+        result.events_from_unapproved = len(found)
+
+    def _beside(self, seen: traffic.Traffic) -> list[str]:
+        """Return what was recorded, sent or running while the unapproved app was in front."""
+        found = [
+            f"batch {place.seq} sent after {when - start:.2f} s"
+            for start, end in self._strict
+            for place, when in seen.first_sent_between(start, end)
+        ]
+        for event in self.events:
+            when = event["t_ms"] / 1000
+            if any(start <= when <= end for start, end in self._strict + self._unapproved):
+                found.append(f"event {event['signal']} of {event['app']}")
+        return [*found, *["execution context of the extension"] * self._contexts]
 
 
 def main() -> int:

@@ -34,7 +34,7 @@ class CandorFailedError(RuntimeError):
         self.said = said
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return this process's environment without settings meant for another relay."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CANDOR_")}
 
@@ -53,7 +53,7 @@ def candor(*arguments: str | Path, answers: str = "") -> str:
     done = subprocess.run(
         [sys.executable, "-m", "relay", *words],
         cwd=ROOT,
-        env=_environment(),
+        env=environment(),
         input=answers,
         capture_output=True,
         text=True,
@@ -157,7 +157,7 @@ class Relay:
                     *("--tls-key", str(self._certificate.key)),
                 ],
                 cwd=ROOT,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -55,12 +55,12 @@ class Traffic:
         """Return every batch that was acked and not refused."""
         return (self.acked & self.sent) - set(self.refused)
 
-    def first_sent_between(self, start: float, end: float) -> list[Place]:
-        """Return batches sent for the first time between two times (seconds since 1970)."""
+    def first_sent_between(self, start: float, end: float) -> list[tuple[Place, float]]:
+        """Return batches first sent between two times (seconds since 1970), each with its time."""
         first: dict[Place, float] = {}
         for batch in self.batches:
             first[batch.place] = min(batch.when, first.get(batch.place, batch.when))
-        return sorted(place for place, when in first.items() if start <= when <= end)
+        return sorted((place, when) for place, when in first.items() if start <= when <= end)
 
 
 def read(recordings: Iterable[Recording]) -> Traffic:
