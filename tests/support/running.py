@@ -25,7 +25,9 @@ def start_relay(folder: Path, command: Sequence[str] = ("-m", "relay")) -> Itera
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     authority = Authority(folder / "authority")
-    relay = Relay(folder / "programme", authority, origin=f"https://127.0.0.1:{port}", command=command)
+    relay = Relay(
+        folder / "programme", authority, origin=f"https://127.0.0.1:{port}", command=command
+    )
     relay.port = port
     relay.init()
     relay.start()
