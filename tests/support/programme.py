@@ -142,9 +142,9 @@ class Participant:
         return [33, self.device_key, own, name, code, code_signature, sealed, None, signature]
 
     def hello(self, nonce: bytes, **changes: Any) -> list[Any]:  # noqa: ANN401
-        """Return a hello; `version`, `programme` and `origin` may be changed before signing."""
+        """Return a hello; its parts with a name here may be changed before signing."""
         name = changes.get("programme", "pilot")
-        version = changes.get("version", 1)
+        version, transport = changes.get("version", 1), changes.get("transport", 1)
         signature = self.key.sign(
             "candor/v1/hello",
             nonce,
@@ -155,11 +155,11 @@ class Participant:
             self.receipt_hash,
             self.policy,
             version,
-            1,
+            transport,
             None,
         )
         head = [32, self.device_key, self.salt, name, self.receipt_hash, self.policy]
-        return [*head, version, 1, None, signature]
+        return [*head, version, transport, None, signature]
 
     def receipt(self, grants: dict[int, list[str]], **changes: object) -> bytes:
         """Return the canonical bytes of a receipt."""
