@@ -1,194 +1,233 @@
 """Promise 3: no grant, no data; fail closed.
 
-Every batch is bound to a receipt that the participant's device signed. Here devices lie, forget and
-forge, and the relay is asked what it stored.
+Every stored batch is bound to a receipt that the device signed over the exact policy. The device of
+most of these tests has no conscience (`RogueDevice`): only the relay stands between it and the
+store.
+
+Limit: who holds a device's key can sign as that device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright
 
-from relay.client import Device, tls_context
+from relay.client import tls_context
+from relay.consent.receipt import parse_receipt
 from relay.errors import CandorError
-from relay.model import Signal
+from relay.model import SIGNAL_BY_NAME, Signal
+from relay.protocol.transcript import sha256
+from relay.vault.sign import SigningKey, is_valid
 from tests.support.apps import CRM
-from tests.support.aside import aside
-from tests.support.browser import ROOT, Browser
-from tests.support.events import by_signal
 from tests.support.human import Hand
-from tests.support.pages import agree_by_message, settled
 from tests.support.person import Person
+from tests.support.relay import Relay
 from tests.support.rogue import RogueDevice
-from tests.support.sabotage import sabotaged_extension
-from tests.support.setting import Programme, Setting
+from tests.support.running import start_relay
+from tests.support.sabotage import sabotaged_relay
+from tests.support.setting import Setting
 
-GRANTED = ("click", "scroll")
-OTHERS = {"pointer", "hover", "typing", "key_timing", "attention", "navigation"}
+GRANTED = Signal.POINTER | Signal.CLICK
+ONE_ARRAY = b"\x91\x01"
 
 
 @pytest.fixture(scope="module")
-def setting(make_setting: Callable[..., Setting]) -> Setting:
-    return make_setting()
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    with start_relay(tmp_path_factory.mktemp("relay")) as started:
+        yield started
 
 
-def _work(browser: Browser) -> None:
-    page = browser.context.new_page()
-    page.goto(f"{CRM}/")
-    person = Person(page, Hand(2, pace=4))
-    person.click(page.get_by_role("button", name="Actions"))
-    person.fill(page.locator(".find input"), "timber")
-    person.scroll(200)
-    page.wait_for_timeout(1500)
-    page.goto("about:blank")
-    settled(browser)
+def device(relay: Relay) -> RogueDevice:
+    return RogueDevice(tls=tls_context(relay.authority.file))
 
 
-def _recorded(setting: Setting, browser: Browser) -> set[str]:
-    """Work in the CRM and return the signals of everything opened."""
-    _work(browser)
-    return set(by_signal(setting.read().open()))
+# ------------------------------------------------------------ what the store holds, read by hand
 
 
-def test_before_any_answer_nothing_is_stored(setting: Setting, driver: Playwright) -> None:
-    browser = setting.browser(driver)
-    _work(browser)
-    browser.ask({"kind": "offer", "enrolment": setting.relay.codes()[0]})
-    _work(browser)
-    assert setting.relay.stored() == []
-    assert setting.relay.streams() == 0
+def unbound(relay: Relay) -> set[str]:
+    """Return what is wrong with stored batches: no receipt, forged, or one not allowing it."""
+    database = relay.database()
+    try:
+        rows = database.execute(
+            "SELECT b.signals, g.app, g.receipt, g.policy, r.body, r.signature, d.device_key "
+            "FROM batches b JOIN segments g ON g.segment = b.segment "
+            "JOIN streams s ON s.stream = b.stream JOIN devices d ON d.device = s.device "
+            "LEFT JOIN receipts r ON r.receipt = g.receipt"
+        ).fetchall()
+    finally:
+        database.close()
+    return {fault for row in rows for fault in _faults(*row)}
 
 
-def test_after_a_no_nothing_is_stored(setting: Setting, driver: Playwright) -> None:
-    browser = setting.browser(driver)
-    browser.ask({"kind": "offer", "enrolment": setting.relay.codes()[0]})
-    browser.ask({"kind": "decline"})
-    _work(browser)
-    assert setting.relay.stored() == []
+def _faults(
+    signals: int,
+    app: int,
+    receipt_hash: bytes,
+    policy: bytes,
+    body: bytes | None,
+    signature: bytes,
+    device_key: bytes,
+) -> Iterator[str]:
+    if body is None or sha256(body) != receipt_hash:
+        yield "no receipt"
+        return
+    if not is_valid(device_key, signature, "candor/v1/receipt", body):
+        yield "forged"
+    receipt = parse_receipt(body)
+    if bytes(receipt.policy_hash) != policy:
+        yield "another policy"
+    granted = {grant.app: grant.signals for grant in receipt.grants}
+    names = [name for name, bit in SIGNAL_BY_NAME.items() if signals & bit]
+    yield from (f"{name} not granted" for name in names if name not in granted.get(app, ()))
 
 
-def test_only_what_was_granted_is_recorded(setting: Setting, driver: Playwright) -> None:
-    browser = setting.browser(driver)
-    agree_by_message(browser, setting.relay.codes()[0], GRANTED)
-    assert _recorded(setting, browser) == set(GRANTED)
+def count_receipts(relay: Relay) -> int:
+    database = relay.database()
+    try:
+        return int(database.execute("SELECT count(*) FROM receipts").fetchone()[0])
+    finally:
+        database.close()
 
 
-def _refusals(setting: Setting, act: Callable[[RogueDevice], object]) -> set[str]:
-    """Let a device without a conscience grant only clicks in the CRM and then act; see refusals."""
-
-    async def run() -> set[str]:
-        async with RogueDevice(tls=tls_context(setting.authority.file)) as device:
-            await device.enrol(setting.relay.codes()[0])
-            await device.grant({1: Signal.CLICK})
-            act(device)
-            await device.settled()
-            return set(device.refused.values())
-
-    return aside(run)
+# ---------------------------------------------------------------------------------- the attempts
 
 
-def test_the_relay_refuses_signals_that_were_not_granted(setting: Setting) -> None:
-    stored = len(setting.relay.stored())
-    refusals = _refusals(setting, lambda device: device.seal_plaintext(1, 0, b"\x91\x01"))
-    assert refusals == {"signal_not_granted"}
-    refusals = _refusals(setting, lambda device: device.seal_plaintext(1, 1, b"\x91\x01"))
-    assert refusals == {"signal_not_granted"}
-    assert len(setting.relay.stored()) == stored
+async def reasons(one: RogueDevice, *attempts: tuple[int, int]) -> set[str]:
+    """Seal one batch for each (app, group) and return what the relay said of these."""
+    seqs = [one.seal_plaintext(app, group, ONE_ARRAY) for app, group in attempts]
+    await one.settled()
+    return {str(one.refused.get(seq, "stored")) for seq in seqs}
 
 
-def test_the_relay_refuses_an_app_that_was_not_granted(setting: Setting) -> None:
-    refusals = _refusals(setting, lambda device: device.seal_plaintext(2, 0, b"\x91\x01"))
-    assert refusals == {"app_not_allowed"}
+async def granted(relay: Relay, one: RogueDevice) -> RogueDevice:
+    """Enrol, agree to pointer and click in the first app, and seal no more than that."""
+    await one.enrol(relay.codes()[0])
+    await one.grant({1: GRANTED})
+    one.claims(GRANTED)
+    return one
 
 
-def test_the_honest_device_refuses_before_the_relay_has_to(setting: Setting) -> None:
-    async def run() -> None:
-        async with Device(None, tls=tls_context(setting.authority.file)) as device:
-            await device.enrol(setting.relay.codes()[0])
-            await device.grant({1: Signal.CLICK})
-            device.seal_plaintext(1, 1, b"\x91\x01")
-
-    with pytest.raises(CandorError, match="granted"):
-        aside(run)
-
-
-def test_after_withdrawing_the_relay_refuses(setting: Setting) -> None:
-    stored = len(setting.relay.stored())
-
-    async def run() -> set[str]:
-        async with RogueDevice(tls=tls_context(setting.authority.file)) as device:
-            await device.enrol(setting.relay.codes()[0])
-            receipt = await device.grant({1: Signal.CLICK})
-            device.claims(Signal.CLICK)
-            await device.withdraw()
-            device.claim_receipt(receipt)
-            device.seal_plaintext(1, 0, b"\x91\x01")
-            await device.settled()
-            return set(device.refused.values())
-
-    assert aside(run) == {"withdrawn"}
-    assert len(setting.relay.stored()) == stored
+async def try_everything(relay: Relay) -> dict[str, set[str]]:
+    """Send what was not granted in every way; return the relay's reasons by attempt."""
+    said: dict[str, set[str]] = {}
+    async with device(relay) as one:
+        await granted(relay, one)
+        said["what was granted"] = await reasons(one, (1, 0))
+    async with device(relay) as one:
+        await granted(relay, one)
+        one.claims(Signal(255))
+        said["more signals than granted"] = await reasons(one, (1, 0))
+        said["another app"] = await reasons(one, (2, 0))
+        said["key timing"] = await reasons(one, (1, 1))
+    async with device(relay) as one:
+        await one.enrol(relay.codes()[0])
+        await one.decline()
+        said["after a no"] = await reasons(one, (1, 0), (1, 1), (2, 0))
+    return said
 
 
-def test_another_devices_receipt_is_refused(setting: Setting) -> None:
-    stored = len(setting.relay.stored())
+async def test_only_what_was_granted_is_stored(relay: Relay) -> None:
+    assert await try_everything(relay) == {
+        "what was granted": {"stored"},
+        "more signals than granted": {"signal_not_granted"},
+        "another app": {"app_not_allowed"},
+        "key timing": {"signal_not_granted"},
+        "after a no": {"withdrawn"},
+    }
+    assert relay.stored() != []
+    assert unbound(relay) == set()
 
-    async def run() -> set[str]:
-        tls = tls_context(setting.authority.file)
-        first, second = setting.relay.codes(2)
-        async with Device(None, tls=tls) as generous, RogueDevice(tls=tls) as thief:
-            await generous.enrol(first)
-            receipt = await generous.grant({1: Signal.CLICK})
-            await thief.enrol(second)
-            await thief.decline()
-            thief.claims(Signal.CLICK)
-            thief.claim_receipt(receipt)
-            thief.seal_plaintext(1, 0, b"\x91\x01")
-            await thief.settled()
-            return set(thief.refused.values())
 
-    assert aside(run) <= {"receipt_unknown", "withdrawn"}
-    assert len(setting.relay.stored()) == stored
+async def test_nothing_is_stored_after_a_withdrawal(relay: Relay) -> None:
+    async with device(relay) as one:
+        await granted(relay, one)
+        assert await reasons(one, (1, 0)) == {"stored"}
+        stream = one.stream
+        await one.withdraw()
+        assert await reasons(one, *[(1, 0)] * 50) == {"withdrawn"}
+        assert relay.stored_of(stream) == [1]
+
+
+async def test_nobody_forges_a_receipt_for_an_existing_device(relay: Relay) -> None:
+    """Someone else's signature, and a receipt in another device's name, both grant nothing."""
+    async with device(relay) as one, device(relay) as other:
+        await one.enrol(relay.codes()[0])
+        await granted(relay, other)
+        own = SigningKey(one.state.get("device_seed") or b"")
+        for name, signer in ((one.key, SigningKey.generate()), (other.key, own)):
+            one.forges(device=name, signer=signer)
+            before = count_receipts(relay)
+            with pytest.raises(CandorError) as raised:
+                await one.grant({1: GRANTED})
+            assert raised.value.code in {"bad_signature", "wrong_device"}
+            assert count_receipts(relay) == before
+        assert relay.stored_of(one.stream) == []
+
+
+async def test_a_grant_lapses_without_contact(tmp_path: Path) -> None:
+    """Thirty days are made by hand in the stopped relay's own file."""
+    with start_relay(tmp_path) as relay:
+        async with device(relay) as one:
+            await granted(relay, one)
+            assert await reasons(one, (1, 0)) == {"stored"}
+            await one.disconnect()
+            await asyncio.to_thread(relay.stop)
+            database = sqlite3.connect(relay.data / "relay.sqlite")
+            database.execute("UPDATE devices SET contact_day = contact_day - 31")
+            database.commit()
+            database.close()
+            await asyncio.to_thread(relay.start)
+            one.connect()
+            assert await reasons(one, (1, 0)) == {"grant_lapsed"}
+            assert relay.stored_of(one.stream) == [1]
 
 
 # ------------------------------------------------------------------------------------ sabotage
 
 
-def _generous_extension(folder: Path) -> Path:
-    """An extension whose worker hands every signal of the policy to content scripts."""
-    return sabotaged_extension(
-        folder,
-        ("shared/scope.ts", SCOPE_CHECK, SCOPE_ALWAYS),
+async def test_sabotage_a_gate_that_lets_everything_in_is_seen(tmp_path: Path) -> None:
+    open_gate = sabotaged_relay(
+        "import relay.ingest", "relay.ingest.batch_verdict = lambda *_: None"
     )
+    with start_relay(tmp_path, command=open_gate) as relay:
+        said = await try_everything(relay)
+        assert said["key timing"] == said["another app"] == {"stored"}
+        assert unbound(relay) >= {"key_timing not granted", "scroll not granted"}
 
 
-SCOPE_CHECK = "TO BE FILLED"
-SCOPE_ALWAYS = ""
-
-
-def test_sabotage_an_extension_that_ignores_the_grant_is_stopped_by_the_relay(
-    make_setting: Callable[..., Setting], driver: Playwright, tmp_path: Path
-) -> None:
-    setting = make_setting(Programme(extension=_generous_extension(tmp_path)))
-    browser = setting.browser(driver)
-    agree_by_message(browser, setting.relay.codes()[0], GRANTED)
-    assert _recorded(setting, browser) == set()
-    assert "signal_not_granted" in setting.relay.refused()
-
-
-def test_sabotage_both_broken_is_seen(
-    make_setting: Callable[..., Setting], driver: Playwright, tmp_path: Path
-) -> None:
-    """Where neither extension nor gate asks, the test above would find what nobody granted."""
-    gateless = ROOT / "tests" / "support" / "gateless.py"
-    setting = make_setting(
-        Programme(extension=_generous_extension(tmp_path), serve=(str(gateless),))
+async def test_sabotage_a_relay_that_checks_no_signature_is_seen(tmp_path: Path) -> None:
+    blind = sabotaged_relay(
+        "import relay.rights.consenting as rights", "rights.is_valid = lambda *_: True"
     )
+    with start_relay(tmp_path, command=blind) as relay:
+        async with device(relay) as one:
+            await one.enrol(relay.codes()[0])
+            one.forges(device=one.key, signer=SigningKey.generate())
+            await one.grant({1: GRANTED})
+            one.claims(GRANTED)
+            assert await reasons(one, (1, 0)) == {"stored"}
+        assert unbound(relay) == {"forged"}
+
+
+# ----------------------------------------------------------------------------------- a browser
+# It comes last: its driver's event loop would disturb async tests after it.
+
+
+def test_a_browser_without_a_grant_records_nothing(setting: Setting, driver: Playwright) -> None:
+    """An installed extension alone, even with the browser's permission, records nothing."""
     browser = setting.browser(driver)
-    agree_by_message(browser, setting.relay.codes()[0], GRANTED)
-    _work(browser)
-    assert setting.relay.refused() == {}
-    assert len(setting.relay.stored()) > 0
+    page = browser.context.new_page()
+    contexts = browser.watch_contexts(page)
+    page.goto(CRM)
+    person = Person(page, Hand(3, pace=4))
+    for link in page.get_by_role("link").all()[:3]:
+        person.click(link)
+    person.scroll(200)
+    page.wait_for_timeout(1500)
+    assert contexts.of_extension() == []
+    assert setting.relay.stored() == []
