@@ -383,7 +383,7 @@ def test_agreement_can_be_changed_by_a_new_yes(member: Browser, app: Page) -> No
     page.close()
     app.bring_to_front()
     popup = open_popup(member)
-    popup.get_by_text("Recording in CRM: clicks.").wait_for()
+    popup.locator("#said").get_by_text("Recording in CRM: clicks.").wait_for()
     popup.close()
 
 

@@ -21,11 +21,9 @@ document.title = words.title;
 
 const demo = h("p", { class: "demo" }, words.demo);
 const mark = h("span", {});
-const word = h("h1", { id: "state" });
+const word = h("h1", { id: "state", "aria-live": "polite" });
 const said = h("p", { id: "said" });
-const next = h("p", { id: "next", class: "soft" });
-/** Read aloud when the state changes, not each time its figures do. */
-const heard = h("p", { class: "hidden", role: "status" });
+const next = h("p", { id: "next", class: "soft", "aria-live": "polite" });
 const dots = h("div", {});
 const ten = h("dd", { class: "number", id: "ten" });
 const sent = h("dd", { class: "number", id: "sent" });
@@ -68,7 +66,6 @@ const message = h("p", { class: "message problem", role: "status" });
 byId("page").append(
   demo,
   h("div", { class: "state" }, mark, word, said, next),
-  heard,
   message,
   pauses,
   resume,
@@ -91,12 +88,10 @@ function show(state: PopupState): void {
   const { said: sentence, next: step } = sentencesOf(state, Date.now());
   const isEnrolled = !NOT_ENROLLED.has(state.reason);
   const isPaused = state.state === "paused";
-  const now = `${state.state} ${state.reason}`;
-  if (shown !== now) {
-    mark.replaceChildren(markOf(state.state));
-    say(heard, `${text.states[state.state]}. ${sentence}`);
-  }
-  shown = now;
+  if (shown !== state.state) mark.replaceChildren(markOf(state.state));
+  shown = state.state;
+  // While recording the sentence holds a figure of each second, which nobody wants read aloud.
+  said.setAttribute("aria-live", state.state === "recording" ? "off" : "polite");
   say(word, text.states[state.state]);
   say(said, sentence);
   say(next, step);

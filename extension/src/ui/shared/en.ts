@@ -334,7 +334,7 @@ export const en = {
     kept: (days: number, backup: number) =>
       `Each day's recordings are kept for ${days} ${days === 1 ? "day" : "days"} after they arrive. Then what is needed to read them is destroyed; backups become unreadable within ${backup} ${backup === 1 ? "day" : "days"} after that.`,
     lastOfAll: (day: string) =>
-      `What you do on the last day is unreadable for everyone after ${day}.`,
+      `For what arrives on the last day, backups included, that is ${day}.`,
 
     stopHeading: "How to stop",
     stopList: [
