@@ -102,8 +102,7 @@ class Exchange:
             ProtocolError: The body is malformed; the request does not count.
         """
         frames = read_frames(body)
-        is_answered = self._answer is None or self._answer.done()
-        turn = self._turns.take(counter, body, answered=is_answered)
+        turn = self._turns.take(counter, body, answered=not self._is_read)
         if turn is Turn.NEW:
             self._answer = self._relay.loop.create_task(self._converse(frames))
         if turn is Turn.REFUSED or self._answer is None:
@@ -126,6 +125,11 @@ class Exchange:
                 log.info("exchange.answered_early", unsettled=session.waiting)
         return self._take_unread()
 
+    @property
+    def _is_read(self) -> bool:
+        """Whether a request waits for its answer."""
+        return self._answer is not None and not self._answer.done()
+
     def _take_unread(self) -> bytes:
         frames, self._unread, self._unread_bytes = tuple(self._unread), [], 0
         return write_answer(frames, self.conversation.fault)
@@ -134,7 +138,8 @@ class Exchange:
 
     def send(self, message: Message) -> None:
         """Keep a message for the next answer; whoever does not fetch them is closed."""
-        if self._unread_bytes > self._relay.settings.slow_reader_bytes:
+        is_too_much = self._unread_bytes > self._relay.settings.slow_reader_bytes
+        if is_too_much and not self._is_read:
             self.conversation.ended(Fault.SLOW_READER)
             return
         frame = encode(message)

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,19 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     log = running.text()
     assert "Traceback" not in log
     assert '"level": "critical"' not in log
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    """Return a function that starts a relay of the test's own, stopped after it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: object) -> Serving:
+            serving = Serving(tmp_path, **settings).start()
+            stack.callback(serving.stop)
+            return serving
+
+        yield start
 
 
 @pytest.fixture
@@ -162,8 +175,10 @@ def test_an_older_or_a_skipped_counter_is_refused_and_changes_nothing(
     assert seqs(serving, person) == [1, 2, 3]
 
 
-def test_a_request_under_way_may_be_repeated_but_not_overtaken(tmp_path: Path) -> None:
-    serving = Serving(tmp_path, linger_ms=1_000).start()
+def test_a_request_under_way_may_be_repeated_but_not_overtaken(
+    serve: Callable[..., Serving],
+) -> None:
+    serving = serve(linger_ms=1_000)
     person = Participant(serving.programme)
     posts = recording_by_posts(serving, person)
     request = posts.request(person.batch(1))
@@ -180,7 +195,6 @@ def test_a_request_under_way_may_be_repeated_but_not_overtaken(tmp_path: Path) -
     assert [answer.through for answer in answers] == [1, 1, 1]
     assert answers[0] == answers[1] == answers[2]
     assert seqs(serving, person) == [1]
-    serving.stop()
 
 
 def test_a_request_that_another_signed_changes_nothing(
@@ -279,8 +293,8 @@ async def test_the_newest_session_wins_across_transports(
     assert seqs(serving, person) == [1, 2, 3]
 
 
-def test_unread_answers_end_a_session(tmp_path: Path) -> None:
-    serving = Serving(tmp_path, slow_reader_bytes=4096).start()
+def test_unread_answers_end_a_session(serve: Callable[..., Serving]) -> None:
+    serving = serve(slow_reader_bytes=4096)
     person = Participant(serving.programme)
     posts, reader = recording_by_posts(serving, person), Participant(serving.programme)
     reads = recording_by_posts(serving, reader)
@@ -289,11 +303,10 @@ def test_unread_answers_end_a_session(tmp_path: Path) -> None:
         assert serving.post("/v1/policy", publication)[0] == 200
         assert [message[0] for message in reads.send([39, number]).messages] == [6, 11]
     assert posts.send([39, 1]).close == 4430
-    serving.stop()
 
 
-def test_silence_ends_a_session_and_is_told_for_a_while(tmp_path: Path) -> None:
-    serving = Serving(tmp_path, idle_timeout_s=1.5, hello_timeout_s=1).start()
+def test_silence_ends_a_session_and_is_told_for_a_while(serve: Callable[..., Serving]) -> None:
+    serving = serve(idle_timeout_s=1.5, hello_timeout_s=1)
     person = Participant(serving.programme)
     posts = recording_by_posts(serving, person)
     for _ in range(3):
@@ -307,11 +320,12 @@ def test_silence_ends_a_session_and_is_told_for_a_while(tmp_path: Path) -> None:
     late = Posts(serving, person)
     time.sleep(1.6)
     assert late.hello().close == 4408
-    serving.stop()
 
 
-def test_a_restart_forgets_exchanges_and_keeps_what_was_acked(tmp_path: Path) -> None:
-    serving = Serving(tmp_path).start()
+def test_a_restart_forgets_exchanges_and_keeps_what_was_acked(
+    serve: Callable[..., Serving],
+) -> None:
+    serving = serve()
     person = Participant(serving.programme)
     posts = recording_by_posts(serving, person)
     assert posts.send(person.batch(1), person.batch(2)).through == 2
@@ -323,11 +337,10 @@ def test_a_restart_forgets_exchanges_and_keeps_what_was_acked(tmp_path: Path) ->
     assert welcome[2] == 2
     assert posts.send(person.segment(), person.batch(3)).through == 3
     assert seqs(serving, person) == [1, 2, 3]
-    serving.stop()
 
 
-def test_a_relay_that_stops_answers_what_it_took(tmp_path: Path) -> None:
-    serving = Serving(tmp_path, linger_ms=1_000).start()
+def test_a_relay_that_stops_answers_what_it_took(serve: Callable[..., Serving]) -> None:
+    serving = serve(linger_ms=1_000)
     person = Participant(serving.programme)
     posts = recording_by_posts(serving, person)
     answers: list[Answer] = []
@@ -342,8 +355,8 @@ def test_a_relay_that_stops_answers_what_it_took(tmp_path: Path) -> None:
     assert seqs(serving, person) == [1, 2]
 
 
-def test_openings_are_bounded_apart_from_sockets(tmp_path: Path) -> None:
-    serving = Serving(tmp_path, max_connections=3, hello_timeout_s=1).start()
+def test_openings_are_bounded_apart_from_sockets(serve: Callable[..., Serving]) -> None:
+    serving = serve(max_connections=3, hello_timeout_s=1)
     person = Participant(serving.programme)
     kept = recording_by_posts(serving, person)
     for _ in range(2):
@@ -353,7 +366,6 @@ def test_openings_are_bounded_apart_from_sockets(tmp_path: Path) -> None:
     assert kept.send([39, 1]).close is None
     assert serving.metric('candor_connections_refused_total{reason="full"}') == 1
     assert serving.metric('candor_sessions_opened_total{transport="https"}') == 1
-    serving.stop()
 
 
 # ------------------------------------------------------------------------------------------ origins
