@@ -106,11 +106,20 @@ interface ManifestOfFirefox {
   };
 }
 
-/** What a browser gives: access, and in Firefox the collecting of the kinds of data that the manifest declares. */
+/** The kinds of data that Firefox asks a person about, in its words; other browsers ask nothing of the sort. */
+function dataCollected(): readonly string[] | undefined {
+  const manifest: ManifestOfFirefox = chrome.runtime.getManifest();
+  return manifest.browser_specific_settings?.gecko.data_collection_permissions.optional;
+}
+
+/** Whether the browser, when asked for access, asks about collected data too. */
+export function asksAboutData(): boolean {
+  return dataCollected() !== undefined;
+}
+
+/** What a browser gives: access, and the collecting of data where it asks about that. */
 function permissionsFor(origins: readonly string[]): chrome.permissions.Permissions {
-  const { gecko } =
-    (chrome.runtime.getManifest() as ManifestOfFirefox).browser_specific_settings ?? {};
-  const kinds = gecko?.data_collection_permissions.optional;
+  const kinds = dataCollected();
   return { origins: patternsOf(origins), ...(kinds && { data_collection: kinds }) };
 }
 

@@ -69,8 +69,10 @@ byId("page").append(
   message,
   pauses,
   resume,
+  // Above the figures, since browsers show 600 px of a popup and the way out is not to be looked for.
+  withdraw,
   figures,
-  h("nav", { class: "links" }, representative, read, withdraw),
+  h("nav", { class: "links" }, representative, read),
   h(
     "details",
     {},

@@ -151,9 +151,17 @@ const reasons: Readonly<Record<string, Reason>> = {
     why: "This is not an approved app. Candor cannot see this page.",
     next: "You need not do anything.",
   },
-  clock: {
+  unconfirmed: {
+    why: "Your yes was not confirmed yet, so nothing is recorded.",
+    next: "Candor keeps trying to tell it. You can also take it back.",
+  },
+  stale: {
     why: "Candor could not check for a day whether the programme still runs, so it records nothing.",
-    next: "It goes on when it reaches the receiving side. Check the network and this computer's clock.",
+    next: "It goes on when it reaches the receiving side. Check the network, or leave it as it is.",
+  },
+  clock: {
+    why: "This computer's clock stands before the last answer of the receiving side, so Candor records nothing.",
+    next: "Set the clock, or leave it as it is.",
   },
   outbox_full: {
     why: "What waits to be sent filled its space, so the oldest of it was let go, and counted.",
@@ -351,6 +359,8 @@ export const en = {
     decideHeading: "Your decision",
     decideYes: (apps: string) =>
       `Yes: your browser asks you once more whether Candor may have access to ${apps}. Then what you switched on is recorded there.`,
+    decideYesFirefox:
+      "Firefox names what Candor collects in words of its own: browsing activity (which of these apps you are in, and when you move), website activity (what you switched on), and personally identifying information (how someone points and types can tell who they are).",
     decideNo: (day: string) =>
       `No: nothing is recorded. You will not be asked again before ${day}.`,
     yes: "Yes, record what I switched on",

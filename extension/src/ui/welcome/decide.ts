@@ -1,6 +1,6 @@
 /** The two equal buttons, and what they do. */
 
-import { askWorker, requestOrigins } from "../../browser.ts";
+import { asksAboutData, askWorker, requestOrigins } from "../../browser.ts";
 import type { Policy } from "../../shared/policy.ts";
 import { h, say } from "../shared/dom.ts";
 import { and, dayAt, listed } from "../shared/format.ts";
@@ -104,7 +104,7 @@ export function decision(
       { id: "decide" },
       h("h2", {}, words.decideHeading),
       chosen,
-      h("p", {}, words.decideYes(hosts)),
+      h("p", {}, words.decideYes(hosts), asksAboutData() && ` ${words.decideYesFirefox}`),
       h("p", {}, words.decideNo(dayAt(Date.now() + NOT_AGAIN_MS))),
       h("div", { class: "choices" }, yes, no),
       message,
