@@ -54,12 +54,12 @@ function blocked(block: Block, { facts }: StateParts): Verdict {
     case "problem":
       return verdict("problem", contact.problem?.code ?? "problem", contact.problem?.since ?? null);
     case "unconfirmed":
-      return verdict("waiting", unreachable(), since);
+      return verdict("waiting", block, since);
     case "policy_changed":
     case "clock":
       return verdict("problem", block);
     case "stale":
-      return verdict("problem", unreachable(), contact.welcomeAt);
+      return verdict("problem", block, contact.welcomeAt);
     default:
       return verdict("off", block, since);
   }

@@ -80,7 +80,7 @@ export interface PopupState {
   /** Stable reason code: "granted", "paused_site", "paused_until", "paused_resume", "not_enrolled", "declined",
    * "withdrawn", "no_permission", "offline", "relay_unreachable", "programme_ended", "stopped", "excluded_path",
    * "not_approved", "clock", "outbox_full", "policy_changed", "upgrade_required", "enrolment_lost", "window_closed",
-   * "grant_lapsed". */
+   * "grant_lapsed", "unconfirmed" (the yes is not confirmed yet), "stale" (no welcome for a day). */
   readonly reason: string;
   /** ms since 1970 for "paused_until"; when the present state began otherwise. */
   readonly until: number | null;
