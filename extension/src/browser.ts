@@ -108,7 +108,7 @@ interface ManifestOfFirefox {
 
 /** The kinds of data that Firefox asks a person about, in its words; other browsers ask nothing of the sort. */
 function dataCollected(): readonly string[] | undefined {
-  const manifest: ManifestOfFirefox = chrome.runtime.getManifest();
+  const manifest = chrome.runtime.getManifest() as ManifestOfFirefox;
   return manifest.browser_specific_settings?.gecko.data_collection_permissions.optional;
 }
 
