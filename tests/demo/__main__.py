@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.demo import acts, search
 from tests.demo.result import Result, show
 from tests.support import traffic
-from tests.support.apps import MAIL
+from tests.support.apps import CRM, MAIL
 from tests.support.browser import ROOT, Browser, Look
 from tests.support.human import Hand
 from tests.support.pages import agree, open_popup, settled, withdraw
@@ -59,6 +59,7 @@ class Demo:
         self._unapproved: list[tuple[float, float]] = []
         self._strict: list[tuple[float, float]] = []
         self._contexts = 0
+        self._watched_all = False
 
     def step(self, text: str) -> None:
         """Show what happens next."""
@@ -131,14 +132,13 @@ class Demo:
         self.picture("mail-unapproved")
         self.popup("popup-not-here")
         self._strict.append((began, time.time()))
-        self._contexts += len(contexts.of_extension())
         acts.browse_customers(self.person, self.setting.canaries)
-        contexts.seen.clear()
         self.page.goto(f"{MAIL}/again")
         began = time.time()
         acts.read_mail(self.person, self.setting.canaries)
         self._unapproved.append((began, time.time()))
-        self._contexts += len(contexts.of_extension())
+        self._contexts = len(contexts.of_extension(MAIL))
+        self._watched_all = len(contexts.of_extension(CRM)) > 0
 
     def after_withdrawal(self) -> None:
         """Work on, and note what is sealed or sent from here on."""
@@ -206,6 +206,8 @@ class Demo:
             when = event["t_ms"] / 1000
             if any(start <= when <= end for start, end in self._strict + self._unapproved):
                 found.append(f"event {event['signal']} of {event['app']}")
+        if not self._watched_all:
+            found.append("the watch over execution contexts, which saw none even in the CRM")
         return [*found, *["execution context of the extension"] * self._contexts]
 
 

@@ -70,13 +70,28 @@ class Look:
 
 @dataclass
 class Contexts:
-    """Execution contexts seen in one page, kept up to date through the debugger."""
+    """Execution contexts seen in one page, document by document, kept through the debugger."""
 
-    seen: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[list[dict[str, Any]]] = field(default_factory=lambda: [[]])
 
-    def of_extension(self) -> list[dict[str, Any]]:
-        """Return those that belong to the extension."""
-        return [context for context in self.seen if EXTENSION_ID in json.dumps(context)]
+    def of_extension(self, origin: str | None = None) -> list[dict[str, Any]]:
+        """Return those that belong to the extension, in all documents or in those of an origin."""
+        return [
+            context
+            for document in self.documents
+            if origin is None or any(_is_of_page(context, origin) for context in document)
+            for context in document
+            if EXTENSION_ID in json.dumps(context)
+        ]
+
+    @property
+    def seen(self) -> list[dict[str, Any]]:
+        """Return all of them, the pages' own included."""
+        return [context for document in self.documents for context in document]
+
+
+def _is_of_page(context: dict[str, Any], origin: str) -> bool:
+    return bool(context["auxData"].get("isDefault")) and context["origin"] == origin
 
 
 class Browser:
@@ -202,8 +217,10 @@ class Browser:
         contexts = Contexts()
         session: CDPSession = self.context.new_cdp_session(page)
         session.on(
-            "Runtime.executionContextCreated", lambda event: contexts.seen.append(event["context"])
+            "Runtime.executionContextCreated",
+            lambda event: contexts.documents[-1].append(event["context"]),
         )
+        session.on("Runtime.executionContextsCleared", lambda _: contexts.documents.append([]))
         session.send("Runtime.enable")
         return contexts
 

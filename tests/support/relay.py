@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -223,9 +225,22 @@ class Relay:
         finally:
             database.close()
 
-    def stored_of(self, stream: bytes) -> list[int]:
-        """Return the seqs stored for one stream, in order of arrival."""
-        return [batch.seq for batch in self.stored() if batch.stream == stream]
+    def kept(self) -> list[tuple[bytes, int]]:
+        """Return stream salt and seq of every batch on disk, while no relay runs.
+
+        Read from a copy, so that recovering it changes nothing for the relay that starts next.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            for path in self.data.glob("relay.sqlite*"):
+                shutil.copy(path, folder)
+            database = sqlite3.connect(Path(folder) / "relay.sqlite")
+            try:
+                rows = database.execute(
+                    "SELECT s.salt, b.seq FROM batches b JOIN streams s ON s.stream = b.stream"
+                )
+                return [(bytes(salt), int(seq)) for salt, seq in rows]
+            finally:
+                database.close()
 
     def outcomes(self) -> dict[str, int]:
         """Return how many batches met each outcome, from the store's durable counts."""

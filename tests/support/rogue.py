@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ssl
 
+import msgspec
+
 from relay.client import Device
+from relay.consent.document import encode_key
 from relay.model import Signal
 from relay.vault.sign import SigningKey
 
@@ -37,3 +40,12 @@ class RogueDevice(Device):
         forger = SigningKey(signer.seed)
         forger.public = device
         self.consent._device = forger  # noqa: SLF001 - nothing honest needs this door
+
+    def seals_to(self, *, inner: bytes) -> None:
+        """Seal from now on to another inner key than the policy names.
+
+        Args:
+            inner: X-Wing public key, 1216 bytes.
+        """
+        keys = msgspec.structs.replace(self.policy.keys, inner=encode_key(inner))
+        self.consent.policy = msgspec.structs.replace(self.policy, keys=keys)
