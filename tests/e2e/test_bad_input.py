@@ -71,6 +71,13 @@ def counted(serving: Serving, metric: str, by: int = 1) -> Iterator[None]:
     assert serving.metric(metric) == before + by
 
 
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Leave without a word, and wait until the socket is closed."""
+    writer.transport.abort()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 def closed(code: int) -> str:
     return f'candor_sessions_closed_total{{close_code="{code}"}}'
 
@@ -463,7 +470,7 @@ async def test_thousands_who_never_say_hello_disturb_nobody(serving: Serving) ->
                 slowest = max(slowest, time.monotonic() - began)
         await asyncio.sleep(3)
     for writer in silent:
-        writer.transport.abort()
+        await hang_up(writer)
     assert slowest < 2.0
     seq += 1
     await wire.send(person.batch(seq))
@@ -478,7 +485,7 @@ async def test_connections_that_never_send_a_request_are_closed(serving: Serving
         writer.write(begun)
         async with asyncio.timeout(10):
             assert await reader.read() == b""
-        writer.close()
+        await hang_up(writer)
 
 
 async def test_http_that_is_none_or_is_cut_off_disturbs_nobody(
@@ -501,7 +508,7 @@ async def test_http_that_is_none_or_is_cut_off_disturbs_nobody(
             writer.write(request)
             if status:
                 assert (await reader.read(12))[9:] == status
-            writer.transport.abort()
+            await hang_up(writer)
         assert running.get("/readyz")[0] == 200
     finally:
         assert running.stop() == 0
