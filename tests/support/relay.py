@@ -242,6 +242,10 @@ class Relay:
             finally:
                 database.close()
 
+    def stored_of(self, stream: bytes) -> list[int]:
+        """Return the seqs stored for one stream, in order of arrival."""
+        return [batch.seq for batch in self.stored() if batch.stream == stream]
+
     def outcomes(self) -> dict[str, int]:
         """Return how many batches met each outcome, from the store's durable counts."""
         return self._pairs("SELECT outcome, sum(total) FROM counts GROUP BY outcome")
