@@ -291,10 +291,6 @@ export function ownId(): string {
 export function ownOrigin(): string {
   return chrome.runtime.getURL("");
 }
-/** BCP 47 tag of the browser's language. */
-export function language(): string {
-  return chrome.i18n.getUILanguage();
-}
 
 const ALARM = "candor-wake";
 

@@ -4,9 +4,10 @@
  * Owns the translation between what a page asks and what the worker does; it has no words but those of its errors.
  */
 
-import { frontTab, language, ownId, ownOrigin, type Sender } from "../browser.ts";
+import { frontTab, ownId, ownOrigin, type Sender } from "../browser.ts";
 import { hex } from "../shared/bytes.ts";
 import type { FromPage, Offer, PageReplies, PageReply, PopupState } from "../shared/internal.ts";
+import { LANGUAGE } from "../shared/language.ts";
 import { policyKey } from "../shared/policy.ts";
 import { describe, Problem } from "../shared/problem.ts";
 import { parseReceipt, sortedGrants } from "../shared/receipt.ts";
@@ -65,12 +66,12 @@ export class Pages {
             "You switched nothing on, so there is nothing to say yes to. Switch a signal on, or choose “No thanks”.",
           );
         }
-        const { hash } = await consent.answer(grants, language(), now);
+        const { hash } = await consent.answer(grants, LANGUAGE, now);
         scopeChanged(true);
         return { receipt: hex(hash) };
       }
       case "decline": {
-        await consent.answer([], language(), now);
+        await consent.answer([], LANGUAGE, now);
         await this.#parts.detach();
         return { askAgainAfter: consent.askAgainAfter ?? now };
       }
@@ -96,7 +97,7 @@ export class Pages {
   async #withdraw(now: number): Promise<boolean> {
     const { consent, detach, activity, scopeChanged } = this.#parts;
     // Scripts stop at once, even should the disk refuse the receipt.
-    await Promise.all([detach(), consent.leave(language(), now)]);
+    await Promise.all([detach(), consent.leave(LANGUAGE, now)]);
     activity.clear();
     scopeChanged(false);
     return consent.leaving();

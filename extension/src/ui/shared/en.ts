@@ -1,6 +1,7 @@
 /** English words of Candor's pages. Owns sentences only; a person afraid of being watched reads each of them first. */
 
 import type { StateName } from "../../shared/internal.ts";
+import { LANGUAGE } from "../../shared/language.ts";
 import type { SignalName } from "../../shared/signals.ts";
 
 interface SignalWords {
@@ -182,7 +183,7 @@ const reasons: Readonly<Record<string, Reason>> = {
 };
 
 export const en = {
-  language: "en",
+  language: LANGUAGE,
   signals,
   states,
   reasons,
