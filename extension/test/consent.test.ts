@@ -201,7 +201,7 @@ describe("enrolling", () => {
   it("enrols first, forgets the code once confirmed, then says hello", async () => {
     await consent.answer(GRANTS, "en", NOW);
     const nonce = random(32);
-    const enrol = await enrolling.greet(nonce);
+    const enrol = await enrolling.greet(nonce, 1);
     expect(enrol.kind).toBe("enrol");
     const device = facts.now.device?.hash ?? random(32);
     const signature = await sign(KEYS.ledger, "candor/v1/enrolled", nonce, device, 20_000);
@@ -211,7 +211,7 @@ describe("enrolling", () => {
     );
     await enrolling.enrolled(answer);
     expect(facts.now.enrolment).toMatchObject({ isDone: true, code: null, codeSignature: null });
-    const hello = await enrolling.greet(random(32));
+    const hello = await enrolling.greet(random(32), 1);
     expect(hello).toMatchObject({ kind: "hello", receipt: facts.now.agreement?.hash });
   });
 
@@ -219,11 +219,11 @@ describe("enrolling", () => {
     await consent.answer(GRANTS, "en", NOW);
     expect(await enrolling.refused("code_spent")).toBe(false);
     expect(await enrolling.refused("device_exists")).toBe(true);
-    expect((await enrolling.greet(random(32))).kind).toBe("hello");
+    expect((await enrolling.greet(random(32), 1)).kind).toBe("hello");
   });
 
   it("has nothing to say before an answer", async () => {
-    await expect(enrolling.greet(random(32))).rejects.toThrow(
+    await expect(enrolling.greet(random(32), 1)).rejects.toThrow(
       expect.objectContaining({ code: "not_enrolled" }),
     );
   });

@@ -1,11 +1,13 @@
 /**
- * The connection to the relay: a socket driven by the pure session machine (protocol.md section 5).
+ * The connection to the relay: a transport driven by the pure session machine (protocol.md section 5).
  *
- * Owns the socket, its order and when to come back; consent, keys and records belong to those it asks.
+ * Owns order, when to come back and when to change over to the other transport; consent, keys and records belong to those
+ * it asks. A session lives on one transport. Changing over opens a new one, which resumes where everything is settled.
  */
 
 import { stayAwake } from "../browser.ts";
 import { backoffMs } from "../shared/backoff.ts";
+import type { Bytes } from "../shared/bytes.ts";
 import {
   type DeviceMessage,
   decodeDevice,
@@ -13,16 +15,18 @@ import {
   encodeMessage,
   type MessageKind,
   type RelayMessage,
-  SUBPROTOCOL,
+  TRANSPORT_HTTPS,
   typeOf,
 } from "../shared/messages.ts";
+import { PING_MS, SILENCE_MS } from "../shared/pace.ts";
 import { describe, Problem } from "../shared/problem.ts";
 import { type AfterClose, afterClose } from "../shared/reasons.ts";
 import { hasLostOutbox, OPENING, room, type Session, step } from "../shared/session.ts";
+import type { TransportNumber } from "../shared/transports.ts";
+import type { Signer } from "./exchange.ts";
+import { type Line, Lines } from "./lines.ts";
 import type { BatchEntry, Entry, Outbox } from "./outbox.ts";
 
-const PING_MS = 20_000;
-const SILENCE_MS = 50_000;
 /** A welcome is the proof of freshness, so a connection is renewed long before a day is over. */
 const RENEW_MS = 12 * 3_600_000;
 const CLOSE_DONE = 1000;
@@ -36,8 +40,10 @@ export interface Partner {
   /** Address of the relay, or null while there is nothing to connect to. */
   readonly relay: string | null;
   readonly outbox: Outbox;
+  /** Who signs requests, or null while there is no device. */
+  readonly signer: Signer | null;
   /** The first message for a challenge: enrol or hello, signed. */
-  readonly greet: (nonce: Uint8Array) => Promise<DeviceMessage>;
+  readonly greet: (nonce: Uint8Array, transport: TransportNumber) => Promise<DeviceMessage>;
   readonly enrolled: (message: MessageKind<"enrolled">) => Promise<void>;
   /** False if the device should let the enrolment go. */
   readonly enrolRefused: (reason: string) => Promise<boolean>;
@@ -57,7 +63,7 @@ export interface Partner {
 
 export class Connection {
   readonly #partner: Partner;
-  #socket: WebSocket | null = null;
+  readonly #lines: Lines;
   #session: Session = OPENING;
   /** Frames and own sends run one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -65,8 +71,6 @@ export class Connection {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #failures = 0;
   #notBefore = 0;
-  #since = 0;
-  #heardAt = 0;
   #echo = 0;
   #isConsenting = false;
   /** Close code of the newest connection that ended, for diagnostics; 0 for none. */
@@ -74,6 +78,12 @@ export class Connection {
 
   constructor(partner: Partner) {
     this.#partner = partner;
+    this.#lines = new Lines({
+      heard: (line, frame) => void this.#inTurn(line, () => this.#receive(frame)),
+      // What came before the end is read before it.
+      ended: (line, code) => void this.#inTurn(line, async () => this.#closed(line, code)),
+      changedOver: (line) => this.#begin(line),
+    });
   }
 
   get isReady(): boolean {
@@ -85,15 +95,25 @@ export class Connection {
     return this.#session.announced;
   }
 
+  /** The transport of the open session, for diagnostics. */
+  get transport(): "websocket" | "requests" | "none" {
+    const { current } = this.#lines;
+    if (current === null || !this.isReady) return "none";
+    return current.transport.number === TRANSPORT_HTTPS ? "requests" : "websocket";
+  }
+
   /** Connect if it is time to, and renew what is silent or old; call it whenever something may be due. */
   wake(now = Date.now()): void {
-    if (this.#partner.relay === null) {
+    const { relay, signer } = this.#partner;
+    const line = this.#lines.current;
+    if (relay === null) {
       this.close();
-    } else if (this.#socket !== null) {
-      const isSilent = now - this.#heardAt > SILENCE_MS;
-      if (isSilent || now - this.#since > RENEW_MS) this.reconnect();
+    } else if (line !== null) {
+      if (now - (line.heardAt ?? line.since) > SILENCE_MS) this.#lines.drop(line);
+      else if (now - line.since > RENEW_MS) this.reconnect();
+      else if (this.isReady) this.#lines.tryOther(relay, now);
     } else if (now >= this.#notBefore) {
-      this.#open(this.#partner.relay, now);
+      this.#begin(this.#lines.open(relay, signer, now));
     } else {
       this.#plan(this.#notBefore - now);
     }
@@ -107,21 +127,31 @@ export class Connection {
     this.wake();
   }
 
+  /** Take another network for what it is: what the last one did to WebSockets says nothing about it. */
+  networkChanged(): void {
+    this.#lines.forget();
+    if (this.isReady) this.wake();
+    else this.reconnect();
+  }
+
   /** End the connection and plan no other. */
   close(code = CLOSE_DONE): void {
-    const socket = this.#socket;
-    this.#leave();
-    socket?.close(code);
+    if (this.#ping !== null) clearInterval(this.#ping);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#ping = null;
+    this.#timer = null;
+    this.#session = OPENING;
+    this.#lines.leave(code);
   }
 
   /** Send what became due: consent first, then batches. */
   push(): Promise<void> {
-    const socket = this.#socket;
-    if (socket === null || !this.isReady) {
+    const line = this.#lines.current;
+    if (line === null || !this.isReady) {
       this.wake();
       return Promise.resolve();
     }
-    return this.#inTurn(socket, () => this.#pump());
+    return this.#inTurn(line, () => this.#pump());
   }
 
   #plan(wait: number): void {
@@ -129,24 +159,16 @@ export class Connection {
     this.#timer = setTimeout(() => this.wake(), Math.min(wait, 2_000_000_000));
   }
 
-  #open(relay: string, now: number): void {
-    const socket = new WebSocket(`${relay.replace(/^http/, "ws")}/v1/stream`, SUBPROTOCOL);
-    socket.binaryType = "arraybuffer";
-    this.#socket = socket;
+  /** Begin a session on a line; its challenge opens it. */
+  #begin(line: Line): void {
     this.#session = OPENING;
     this.#isConsenting = false;
-    this.#since = now;
-    this.#heardAt = now;
-    socket.onmessage = ({ data }) => {
-      this.#heardAt = Date.now();
-      void this.#inTurn(socket, () => this.#receive(data));
-    };
-    socket.onclose = ({ code }) => this.#closed(socket, code);
+    if (this.#ping !== null) clearInterval(this.#ping);
     this.#ping = setInterval(() => {
       stayAwake();
       this.wake();
-      if (this.#socket === socket && this.isReady) {
-        void this.#inTurn(socket, async () => this.#send({ kind: "ping", echo: this.#nextEcho() }));
+      if (this.#lines.current === line && this.isReady) {
+        void this.#inTurn(line, async () => this.#send({ kind: "ping", echo: this.#nextEcho() }));
       }
     }, PING_MS);
   }
@@ -156,42 +178,33 @@ export class Connection {
     return this.#echo;
   }
 
-  /** Do something of one socket after everything before it; a fault ends that socket. */
-  #inTurn(socket: WebSocket, work: () => Promise<void>): Promise<void> {
+  /** Do something of one line after everything before it; a fault ends that line. */
+  #inTurn(line: Line, work: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(async () => {
-      if (this.#socket !== socket) return;
+      if (this.#lines.current !== line) return;
       try {
         await work();
       } catch (error) {
-        if (this.#socket !== socket) return;
+        if (this.#lines.current !== line) return;
         const isForged = describe(error).code === "bad_signature";
-        const code = isForged ? CLOSE_SIGNATURE : CLOSE_FAULT;
-        socket.close(code);
-        this.#closed(socket, code);
+        this.#closed(line, isForged ? CLOSE_SIGNATURE : CLOSE_FAULT);
       }
     });
     return this.#turn;
   }
 
-  #leave(): void {
-    if (this.#ping !== null) clearInterval(this.#ping);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#ping = null;
-    this.#timer = null;
-    this.#socket = null;
-    this.#session = OPENING;
-  }
-
-  #closed(socket: WebSocket, code: number): void {
-    if (this.#socket !== socket) return;
-    this.#leave();
+  #closed(line: Line, code: number): void {
+    // Only these may be said to a socket; what it was closed with is over.
+    this.close(code >= CLOSE_FAULT ? code : CLOSE_DONE);
     this.lastClose = code;
+    const now = Date.now();
+    this.#lines.learn(line, code, now);
     this.#failures += 1;
     const what = afterClose(code);
     const pace = what === "later" || what === "enrol" || what === "upgrade" ? "later" : "soon";
     const wait =
       what === "superseded" ? SUPERSEDED_MS : backoffMs(this.#failures, pace, Math.random());
-    this.#notBefore = Math.max(this.#notBefore, Date.now() + wait);
+    this.#notBefore = Math.max(this.#notBefore, now + wait);
     void this.#partner.closed(what).then(() => {
       this.#partner.changed();
       this.wake();
@@ -200,14 +213,14 @@ export class Connection {
 
   #send(message: DeviceMessage): void {
     this.#session = step(this.#session, message);
-    this.#socket?.send(encodeMessage(message));
+    this.#lines.current?.transport.send(encodeMessage(message));
   }
 
-  async #receive(data: unknown): Promise<void> {
-    if (!(data instanceof ArrayBuffer)) {
+  async #receive(frame: Bytes | null): Promise<void> {
+    if (frame === null) {
       throw new Problem("text_frame", "The relay sent text where only frames may come.");
     }
-    const message = decodeRelay(new Uint8Array(data));
+    const message = decodeRelay(frame);
     this.#session = step(this.#session, message);
     await this.#handle(message);
   }
@@ -216,7 +229,7 @@ export class Connection {
     const partner = this.#partner;
     switch (message.kind) {
       case "challenge":
-        this.#send(await partner.greet(message.nonce));
+        await this.#challenged(message.nonce);
         return;
       case "enrolled":
         await partner.enrolled(message);
@@ -249,6 +262,12 @@ export class Connection {
       case "pong":
         return;
     }
+  }
+
+  async #challenged(nonce: Bytes): Promise<void> {
+    const { current } = this.#lines;
+    if (current === null) return;
+    this.#send(await this.#partner.greet(nonce, current.transport.number));
   }
 
   async #refusal(message: MessageKind<"refusal">): Promise<void> {

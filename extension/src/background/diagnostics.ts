@@ -33,6 +33,7 @@ export function diagnose(parts: StateParts, now: number): string {
     ["apps granted", standing.granted.length],
     ["apps with access", standing.apps.length],
     ["connected", connection.isReady ? "yes" : "no"],
+    ["transport", connection.transport],
     ["last close code", connection.lastClose],
     ["last welcome", contact.welcomeAt === 0 ? "never" : minutes(contact.welcomeAt)],
     ["stop", contact.stop ?? "none"],

@@ -5,15 +5,11 @@
  */
 
 import { type Bytes, equal } from "../shared/bytes.ts";
-import {
-  type DeviceMessage,
-  type MessageKind,
-  PROTOCOL_VERSION,
-  TRANSPORT_WEBSOCKET,
-} from "../shared/messages.ts";
+import { type DeviceMessage, type MessageKind, PROTOCOL_VERSION } from "../shared/messages.ts";
 import { policyKey } from "../shared/policy.ts";
 import { Problem } from "../shared/problem.ts";
 import { deviceHash, keyId, streamId, transcript } from "../shared/transcript.ts";
+import type { TransportNumber } from "../shared/transports.ts";
 import type { DeviceFact, EnrolmentFact, Facts, PolicyFact, StreamFact } from "./facts.ts";
 import { isSigned, newDeviceKey, newParticipantKey, random, seal, sha256, sign } from "./vault.ts";
 
@@ -57,10 +53,10 @@ export class Enrolling {
    *
    * @throws Problem "not_enrolled" if there is nothing to answer with.
    */
-  async greet(nonce: Uint8Array): Promise<DeviceMessage> {
+  async greet(nonce: Uint8Array, transport: TransportNumber): Promise<DeviceMessage> {
     const own = this.#own();
     const challenge = nonce as Bytes;
-    if (own.enrolment.isDone) return this.#hello(own, challenge);
+    if (own.enrolment.isDone) return this.#hello(own, challenge, transport);
     this.#nonce = challenge;
     return this.#enrol(own, challenge);
   }
@@ -110,14 +106,13 @@ export class Enrolling {
     return { device, enrolment, policy, stream };
   }
 
-  async #hello(own: Enrolled, nonce: Bytes): Promise<DeviceMessage> {
+  async #hello(own: Enrolled, nonce: Bytes, transport: TransportNumber): Promise<DeviceMessage> {
     const { device, stream } = own;
     const policy = this.#facts.parsed(own.policy);
     const { programme } = policy;
     const agreement = this.#facts.now.agreement;
     const receipt = agreement?.isConfirmed ? agreement.hash : null;
     const version = PROTOCOL_VERSION;
-    const transport = TRANSPORT_WEBSOCKET;
     const signature = await sign(
       device.key,
       "candor/v1/hello",

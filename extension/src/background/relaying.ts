@@ -4,18 +4,22 @@
  * Owns policies, stops, problems and counts as the relay makes them change; consent and enrolment have their own modules.
  */
 
+import { FRAMES_LABEL } from "../shared/exchange.ts";
 import type { DeviceMessage, MessageKind, SignedPolicy } from "../shared/messages.ts";
 import { typeOf } from "../shared/messages.ts";
 import { describe } from "../shared/problem.ts";
 import type { AfterClose } from "../shared/reasons.ts";
+import type { TransportNumber } from "../shared/transports.ts";
 import type { Activity } from "./activity.ts";
 import type { Partner } from "./connection.ts";
 import type { Consent } from "./consent.ts";
 import type { Enrolling } from "./enrolling.ts";
+import type { Signer } from "./exchange.ts";
 import type { ContactFact, Facts } from "./facts.ts";
 import type { Outbox } from "./outbox.ts";
 import { verifySuccessor } from "./policies.ts";
 import type { Sealer } from "./sealer.ts";
+import { sha256, sign } from "./vault.ts";
 
 /** Refusals that concern all that would follow; recording stops until the next welcome says otherwise. */
 const STOPPING = ["withdrawn", "programme_ended", "window_closed", "stopped"];
@@ -52,8 +56,20 @@ export class Relaying implements Partner {
     return this.#parts.outbox;
   }
 
-  greet(nonce: Uint8Array): Promise<DeviceMessage> {
-    return this.#parts.enrolling.greet(nonce);
+  get signer(): Signer | null {
+    const { facts } = this.#parts;
+    const { device, policy } = facts.now;
+    if (device === null || policy === null) return null;
+    const { relay } = facts.parsed(policy);
+    return {
+      deviceKey: device.key.publicKey,
+      sign: async (exchange, counter, body) =>
+        sign(device.key, FRAMES_LABEL, relay, exchange, counter, await sha256(body)),
+    };
+  }
+
+  greet(nonce: Uint8Array, transport: TransportNumber): Promise<DeviceMessage> {
+    return this.#parts.enrolling.greet(nonce, transport);
   }
 
   enrolled(message: MessageKind<"enrolled">): Promise<void> {

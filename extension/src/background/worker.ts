@@ -155,7 +155,5 @@ onBegin((why) => {
   });
 });
 addEventListener("online", () => {
-  withParts(({ connection }) => {
-    if (!connection.isReady) connection.reconnect();
-  });
+  withParts(({ connection }) => connection.networkChanged());
 });

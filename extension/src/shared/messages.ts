@@ -16,7 +16,9 @@ export const MAX_DROPPED_RANGE = 1_048_576;
 /** The subprotocol's name and its version number in hello and challenge. */
 export const SUBPROTOCOL = "candor.v1";
 export const PROTOCOL_VERSION = 1;
+/** How a session's frames travel, as its hello says. */
 export const TRANSPORT_WEBSOCKET = 1;
+export const TRANSPORT_HTTPS = 2;
 
 /** How one position is read and written. */
 interface Field<T> {
@@ -160,7 +162,7 @@ const DEVICE_LAYOUTS = {
       receipt: optional(hash),
       policy: hash,
       version: int(),
-      transport: int(1, 1),
+      transport: int(1, 2),
       lastEpoch: nil,
       signature,
     },
