@@ -9,14 +9,17 @@ from relay.client.device import Device
 from relay.client.enrolment import Enrolment, parse_enrolment
 from relay.client.joining import Offer
 from relay.client.outbox import Events
+from relay.client.transports import Choice, Pace
 from relay.client.web import Web, tls_context
 
 __all__ = [
+    "Choice",
     "Device",
     "Enrolment",
     "Events",
     "Grants",
     "Offer",
+    "Pace",
     "Web",
     "grants_of",
     "parse_enrolment",

@@ -15,16 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from websockets.exceptions import WebSocketException
-
 from relay.client import wire
 from relay.client.consenting import Consent, Grants
 from relay.client.enrolment import parse_enrolment
 from relay.client.joining import Offer, enrol_device, fetch_offer
+from relay.client.lines import LineEndedError
 from relay.client.link import Link
 from relay.client.outbox import Events, Outbox
 from relay.client.state import State
+from relay.client.transports import DEFAULT_PACE, Choice, Pace
 from relay.client.voice import SALT_BYTES, Voice
+from relay.client.way import Way
 from relay.consent.document import Policy
 from relay.consent.receipt import receipt_hash
 from relay.errors import AccessError, CandorError
@@ -47,6 +48,8 @@ class Device:
         state: File that keeps everything over a kill; in memory where absent.
         tls: From `web.tls_context`; the system's authorities where absent.
         clock: Returns ms since 1970.
+        transport: What it may use: "websocket", "https", or whichever this network lets through.
+        pace: How long it waits for what.
     """
 
     def __init__(
@@ -55,10 +58,14 @@ class Device:
         *,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], int] = system_ms,
+        transport: Choice = "auto",
+        pace: Pace = DEFAULT_PACE,
     ) -> None:
         self.state = State(state)
         self._tls = tls
         self._clock = clock
+        self._transport = transport
+        self._pace = pace
         self._key = SigningKey(self._secret("device_seed", SigningKey.generate().seed))
         self.participant_key = OpeningKey(
             self._secret("participant_seed", OpeningKey.generate().seed)
@@ -137,6 +144,13 @@ class Device:
         """Whether a session is open."""
         return self._link is not None and self._link.ready.is_set()
 
+    @property
+    def transport(self) -> Choice | None:
+        """The transport of the open session, or None."""
+        if self._link is None or self._link.transport is None:
+            return None
+        return "https" if self._link.transport == wire.HTTPS else "websocket"
+
     def connect(self) -> None:
         """Connect in the background and stay connected.
 
@@ -144,7 +158,7 @@ class Device:
             AccessError: The device is not enrolled.
         """
         if self._link is None:
-            self._link = Link(self.policy.relay, self._tls, self.state, self._voice)
+            self._link = Link(self._way(self.policy.relay), self.state, self._voice)
         self._link.start()
 
     async def disconnect(self) -> None:
@@ -174,12 +188,13 @@ class Device:
         tried_before = self.state.get("tried_code") == parsed.code
         self.state.put("tried_code", parsed.code)
         try:
-            await enrol_device(offer, parsed, self._key, self.participant_key, self._tls)
+            way = self._way(offer.policy.relay)
+            await enrol_device(offer, parsed, self.participant_key, way)
         except AccessError as error:
             # Killed after the relay enrolled this very device with this very code.
             if error.code != "device_exists" or not tried_before:
                 raise
-        except (OSError, WebSocketException, TimeoutError):
+        except (LineEndedError, TimeoutError):
             raise CandorError(
                 "The relay closed the connection while enrolling. Try again later.",
                 code="relay_unreachable",
@@ -308,6 +323,9 @@ class Device:
         return self.through
 
     # Helpers.
+
+    def _way(self, relay: str) -> Way:
+        return Way(relay, self._tls, self._key, self._transport, self._pace)
 
     def _secret(self, name: str, drawn: bytes) -> bytes:
         """Return a kept secret, keeping the one just drawn if there was none."""

@@ -5,13 +5,14 @@ Owns what must hold before a policy is shown or used; never keeps anything.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import NamedTuple
 
 from relay.client import wire
 from relay.client.codec import unpack_array
 from relay.client.enrolment import Enrolment
-from relay.client.link import open_socket
+from relay.client.way import Way
 from relay.client.web import Web
 from relay.consent.document import Policy, SignedPolicy
 from relay.consent.origins import is_loopback
@@ -20,7 +21,7 @@ from relay.errors import AccessError, ProtocolError, SignatureError
 from relay.model import DeviceKey
 from relay.protocol.transcript import device_hash, fingerprint, sha256, transcript
 from relay.vault.seal import OpeningKey, seal
-from relay.vault.sign import SigningKey, is_valid, verify
+from relay.vault.sign import is_valid, verify
 
 
 class Offer(NamedTuple):
@@ -100,35 +101,33 @@ def fetch_offer(enrolment: Enrolment, tls: ssl.SSLContext | None) -> Offer:
 async def enrol_device(
     offer: Offer,
     enrolment: Enrolment,
-    device: SigningKey,
     participant: OpeningKey,
-    tls: ssl.SSLContext | None,
+    way: Way,
 ) -> None:
     """Make this device known to the relay, and verify the relay's signed answer.
 
     Args:
         offer: From `fetch_offer`.
         enrolment: With the single-use code.
-        device: The device's signing key.
         participant: The participant's key.
-        tls: The authorities to trust.
+        way: How to reach the relay, with the device's signing key.
 
     Raises:
         AccessError: The relay refused; `code` is its reason.
+        LineEndedError: The relay cannot be reached, or closed the connection.
         ProtocolError: The relay broke the protocol.
         SignatureError: The answer is not signed by the ledger key.
     """
     programme = offer.policy.programme
+    device = way.key
     public = DeviceKey(device.public)
     sealed_code = seal(
         offer.policy.key("outer"),
         transcript("candor/v1/seal/code", programme, device_hash(public)),
         enrolment.code,
     )
-    async with open_socket(offer.policy.relay, tls) as socket:
-        challenge = wire.unpack(await socket.recv())
-        if not isinstance(challenge, wire.Challenge):
-            raise ProtocolError("The relay did not begin with a challenge.")
+    line, challenge = await way.either()
+    try:
         signature = device.sign(
             "candor/v1/enrol",
             challenge.nonce,
@@ -139,7 +138,7 @@ async def enrol_device(
             enrolment.code,
             sealed_code,
         )
-        await socket.send(
+        await line.send(
             wire.pack(
                 wire.ENROL,
                 public,
@@ -152,7 +151,10 @@ async def enrol_device(
                 signature,
             )
         )
-        answer = wire.unpack(await socket.recv())
+        async with asyncio.timeout(way.pace.silence_s):
+            answer = wire.unpack(await line.receive())
+    finally:
+        await line.close()
     match answer:
         case wire.Enrolled(device=hashed, day=day, signature=proof):
             if hashed != device_hash(public):

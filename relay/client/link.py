@@ -1,7 +1,7 @@
 """The connection of a device to its relay: hello, credit, acks, and coming back after a cut.
 
-Owns the socket and what was announced on it; never decides what may be recorded and never sees a
-plaintext.
+Owns the line in use, what was announced on it, and when to change over to the other transport;
+never decides what may be recorded and never sees a plaintext.
 """
 
 from __future__ import annotations
@@ -9,22 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections import deque
 from typing import Final, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.typing import Subprotocol
-
-from relay.client import wire
+from relay.client import transports, wire
+from relay.client.lines import Line, LineEndedError
 from relay.client.state import State
+from relay.client.transports import Seen
+from relay.client.way import Way
+from relay.client.wire import HTTPS, WEBSOCKET
 from relay.errors import CandorError, ProtocolError
-from relay.model import MAX_FRAME_BYTES, DropReason
+from relay.model import DropReason
 
-SUBPROTOCOL: Final = Subprotocol("candor.v1")
-_PING_S: Final = 20.0
-_OPEN_TIMEOUT_S: Final = 10.0
 _FIRST_DELAY_S: Final = 0.2
 _MAX_DELAY_S: Final = 30.0
 _LONG_DELAY_S: Final = 300.0
@@ -45,7 +41,7 @@ _SEQ_CONFLICT: Final = 4424
 class Owner(Protocol):
     """What the device decides while the link is open."""
 
-    def hello(self, challenge: wire.Challenge) -> bytes:
+    def hello(self, challenge: wire.Challenge, transport: int) -> bytes:
         """Return the signed hello for this challenge."""
 
     def welcomed(self, welcome: wire.Welcome) -> list[bytes] | None:
@@ -61,42 +57,21 @@ class Owner(Protocol):
         """Begin a new stream: the relay cannot go on with this one."""
 
 
-def open_socket(relay: str, tls: ssl.SSLContext | None) -> connect:
-    """Return a connection to the relay's stream endpoint, to be awaited or used in `async with`.
-
-    Args:
-        relay: The relay's origin.
-        tls: The authorities to trust; the system's where absent.
-    """
-    secure = relay.startswith("https://")
-    return connect(
-        relay.replace("http", "ws", 1) + "/v1/stream",
-        subprotocols=[SUBPROTOCOL],
-        ssl=(tls or True) if secure else None,
-        compression=None,
-        ping_interval=None,
-        proxy=None,
-        open_timeout=_OPEN_TIMEOUT_S,
-        max_size=MAX_FRAME_BYTES,
-    )
-
-
 class Link:
     """Keeps a device connected until `close`; start it with `start`.
 
     Args:
-        relay: The relay's origin, from the pinned policy.
-        tls: The authorities to trust.
+        way: How it reaches the relay.
         state: The device's memory.
         owner: Who decides.
     """
 
-    def __init__(self, relay: str, tls: ssl.SSLContext | None, state: State, owner: Owner) -> None:
-        self._relay = relay
-        self._tls = tls
+    def __init__(self, way: Way, state: State, owner: Owner) -> None:
+        self._way = way
         self._state = state
         self._owner = owner
-        self._socket: ClientConnection | None = None
+        self._seen = Seen()
+        self._other: tuple[Line, wire.Challenge] | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._in_flight: deque[int] = deque()
@@ -105,6 +80,7 @@ class Link:
         self._credit = 0
         self._retry_s = 0.0
         self.announced = 0
+        self.transport: int | None = None
         self.ready = asyncio.Event()
         self.failure: CandorError | None = None
 
@@ -123,6 +99,9 @@ class Link:
                 await self._task
             self._task = None
             self._reset()
+        if self._other is not None:
+            await self._other[0].close()
+            self._other = None
 
     def check(self) -> None:
         """Go on only if this returns: the link stands, or will come back by itself.
@@ -150,6 +129,9 @@ class Link:
         while True:
             self._retry_s = 0.0
             code = await self._converse()
+            if self._other is not None:
+                self._reset()
+                continue
             failures = 0 if self.ready.is_set() else failures + 1
             self._reset()
             if code == _SEQ_CONFLICT:
@@ -173,33 +155,88 @@ class Link:
             await asyncio.sleep(max(delay * jitter, self._retry_s * (1 + jitter)))
 
     async def _converse(self) -> int | None:
-        """Hold one connection; return the code with which it was closed, if one came."""
+        """Hold one line; return the code with which it was closed, if one came."""
         try:
-            async with open_socket(self._relay, self._tls) as socket:
-                if not await self._greet(socket):
-                    return None
-                sender = asyncio.create_task(self._send(socket))
-                pinger = asyncio.create_task(self._ping(socket))
-                try:
-                    await self._listen(socket)
-                finally:
-                    for task in (sender, pinger):
-                        task.cancel()
-                    await asyncio.gather(sender, pinger, return_exceptions=True)
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
+            line, challenge = await self._open()
+        except LineEndedError as ended:
+            return ended.code
         except CandorError as error:
             self._fail(error)
-        except (OSError, WebSocketException, TimeoutError):
             return None
-        return None
+        since = _now()
+        code: int | None = None
+        try:
+            await self._hold(line, challenge)
+        except LineEndedError as ended:
+            code = ended.code
+            self._learn(line, since, code)
+        except TimeoutError:
+            self._learn(line, since, None)
+        except CandorError as error:
+            self._fail(error)
+        finally:
+            await line.close()
+        return code
 
-    async def _greet(self, socket: ClientConnection) -> bool:
-        challenge = wire.unpack(await socket.recv())
-        if not isinstance(challenge, wire.Challenge):
-            raise ProtocolError("The relay did not begin with a challenge.")
-        await socket.send(self._owner.hello(challenge))
-        welcome = wire.unpack(await socket.recv())
+    async def _open(self) -> tuple[Line, wire.Challenge]:
+        """Open the transport that this network is likely to let through."""
+        other, self._other = self._other, None
+        if other is not None:
+            return other
+        choice = self._way.choice
+        if choice == "https":
+            return await self._way.exchange()
+        if choice == "websocket" or transports.next_transport(self._seen, _now()) == WEBSOCKET:
+            try:
+                return await self._way.socket()
+            except LineEndedError:
+                self._seen = transports.blocked(self._seen, _now(), self._way.pace, _jitter())
+                raise
+        try:
+            return await self._way.exchange()
+        except LineEndedError:
+            self._seen = transports.unreachable(self._seen)
+            raise
+
+    def _learn(self, line: Line, since: float, code: int | None) -> None:
+        """Learn from how a WebSocket ended what this network does to them."""
+        if line.transport != WEBSOCKET or self._other is not None:
+            return
+        if _now() - since >= self._way.pace.steady_s:
+            self._seen = Seen()
+        elif code is None:
+            self._seen = transports.cut(self._seen, _now(), self._way.pace, _jitter())
+
+    async def _hold(self, line: Line, challenge: wire.Challenge) -> None:
+        if not await self._greet(line, challenge):
+            return
+        self.transport = line.transport
+        helpers = [asyncio.create_task(work) for work in (self._send(line), self._ping(line))]
+        if line.transport == HTTPS and self._way.choice == "auto":
+            helpers.append(asyncio.create_task(self._try_other(line)))
+        try:
+            await self._listen(line)
+        finally:
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def _try_other(self, line: Line) -> None:
+        """Try a WebSocket while requests go on; once it was challenged, it takes over."""
+        while True:
+            await asyncio.sleep(max(0.0, self._seen.retry_at - _now()))
+            try:
+                self._other = await self._way.socket()
+            except (LineEndedError, CandorError):
+                self._seen = transports.blocked(self._seen, _now(), self._way.pace, _jitter())
+                continue
+            await line.close()
+            return
+
+    async def _greet(self, line: Line, challenge: wire.Challenge) -> bool:
+        await line.send(self._owner.hello(challenge, line.transport))
+        async with asyncio.timeout(self._way.pace.silence_s):
+            welcome = wire.unpack(await line.receive())
         if not isinstance(welcome, wire.Welcome):
             raise ProtocolError("The relay did not answer the hello with a welcome.")
         controls = self._owner.welcomed(welcome)
@@ -212,9 +249,10 @@ class Link:
         self._owner.settled_some()
         return True
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, line: Line) -> None:
         while True:
-            message = wire.unpack(await socket.recv())
+            async with asyncio.timeout(self._way.pace.silence_s):
+                message = wire.unpack(await line.receive())
             match message:
                 case wire.Ack():
                     self._settle(message)
@@ -234,12 +272,12 @@ class Link:
             self._in_flight.popleft()
         self._owner.settled_some()
 
-    async def _send(self, socket: ClientConnection) -> None:
+    async def _send(self, line: Line) -> None:
         while True:
             self._wake.clear()
             while frames := self._next_frames():
                 for frame in frames:
-                    await socket.send(frame)
+                    await line.send(frame)
             await self._wake.wait()
 
     def _next_frames(self) -> list[bytes]:
@@ -273,13 +311,14 @@ class Link:
         first, self.announced = self.announced + 1, last
         return wire.pack(wire.DROPPED, first, last, reason.value)
 
-    async def _ping(self, socket: ClientConnection) -> None:
+    async def _ping(self, line: Line) -> None:
         for echo in range(2**31):
-            await asyncio.sleep(_PING_S)
-            await socket.send(wire.pack(wire.PING, echo))
+            await asyncio.sleep(self._way.pace.ping_s)
+            await line.send(wire.pack(wire.PING, echo))
 
     def _reset(self) -> None:
         self.ready.clear()
+        self.transport = None
         self.announced = 0
         self._in_flight.clear()
         self._announced_segments.clear()
@@ -288,3 +327,11 @@ class Link:
     def _fail(self, error: CandorError) -> None:
         self.failure = error
         self._owner.settled_some()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _jitter() -> float:
+    return random.SystemRandom().random()

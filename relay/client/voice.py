@@ -66,8 +66,8 @@ class Voice:
         """Id of the stream now written."""
         return stream_id(self.key, self.salt)
 
-    def hello(self, challenge: wire.Challenge) -> bytes:
-        """Return the signed hello for a challenge."""
+    def hello(self, challenge: wire.Challenge, transport: int) -> bytes:
+        """Return the signed hello for a challenge that came over this transport."""
         policy, receipt = self._consent.pinned, self._consent.receipt_hash
         signature = self._key.sign(
             "candor/v1/hello",
@@ -79,7 +79,7 @@ class Voice:
             receipt,
             self._consent.policy_hash,
             wire.VERSION,
-            wire.WEBSOCKET,
+            transport,
             None,
         )
         return wire.pack(
@@ -90,7 +90,7 @@ class Voice:
             receipt,
             self._consent.policy_hash,
             wire.VERSION,
-            wire.WEBSOCKET,
+            transport,
             None,
             signature,
         )

@@ -91,9 +91,29 @@ class Web:
             "POST", path, body, {"Content-Type": "application/msgpack", **headers}
         )
 
+    def ask(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send a msgpack body; return the status, whatever it is, and the answer's body.
+
+        Raises:
+            AccessError: The relay's certificate is not trusted.
+            CandorError: The relay cannot be reached; retryable.
+        """
+        return self._answered("POST", path, body, {"Content-Type": "application/msgpack"})
+
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> bytes:
+        status, answer = self._answered(method, path, body, headers)
+        if status == _OK:
+            return answer
+        message = f"The relay answered {status}{_detail(answer)}"
+        if status >= _SERVER_FAULT:
+            raise CandorError(message, code="relay_failed", retryable=True)
+        raise AccessError(message, code="relay_refused")
+
+    def _answered(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         try:
             try:
                 response, answer = self._request(method, path, body, headers)
@@ -115,12 +135,7 @@ class Web:
                 code="relay_unreachable",
                 retryable=True,
             ) from None
-        if response.status == _OK:
-            return answer
-        message = f"The relay answered {response.status}{_detail(answer)}"
-        if response.status >= _SERVER_FAULT:
-            raise CandorError(message, code="relay_failed", retryable=True)
-        raise AccessError(message, code="relay_refused")
+        return response.status, answer
 
     def _request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

@@ -25,6 +25,7 @@ PING: Final = 39
 
 VERSION: Final = 1
 WEBSOCKET: Final = 1
+HTTPS: Final = 2
 _MAX_POLICY_BYTES: Final = 32_768
 _MAX_REFUSED: Final = 1_024
 _REASON: Final = re.compile(r"[a-z_]{1,32}")
