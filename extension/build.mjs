@@ -1,10 +1,11 @@
 // Build the extension for each browser: bundle what stands under src/ and write a flat folder each.
 //
-//   node build.mjs [--target chromium|firefox] [--out DIR] [--define NAME=VALUE]...
+//   node build.mjs [--target chromium|firefox] [--out DIR] [--store] [--define NAME=VALUE]...
 //                  [--swap FILE=OTHER]...
 //
 // Without --target both are built, into dist/chromium and dist/firefox; --out DIR puts one of them
-// into DIR, Chromium's unless --target says otherwise.
+// into DIR, Chromium's unless --target says otherwise. --store leaves out the key by which Chromium
+// knows an extension from a folder: stores give it one themselves and refuse any other.
 //
 //   src/content/main.ts             -> content.js   (classic script, registered at run time)
 //   src/background/worker.ts        -> worker.js    (module; a worker or a page, by browser)
@@ -40,6 +41,7 @@ const { values: options } = parseArgs({
   options: {
     target: { type: "string" },
     out: { type: "string" },
+    store: { type: "boolean", default: false },
     define: { type: "string", multiple: true, default: [] },
     swap: { type: "string", multiple: true, default: [] },
   },
@@ -76,6 +78,22 @@ function swapPlugin(swaps, unused) {
     },
   };
 }
+
+/** Write the vocabulary's lists as strings to be split: the content script has no byte to spare. */
+const vocabularyPlugin = {
+  name: "vocabulary",
+  setup(context) {
+    context.onLoad({ filter: /[/\\]vocabulary\.json$/ }, async ({ path }) => {
+      const lists = Object.entries(JSON.parse(await readFile(path, "utf8")));
+      const lines = lists.map(([name, words]) => {
+        const text = Array.isArray(words) ? words.join(" ") : words;
+        const split = Array.isArray(words) ? `.split(" ")` : "";
+        return `export const ${name} = /* @__PURE__ */ ${JSON.stringify(text)}${split};`;
+      });
+      return { contents: lines.join("\n"), loader: "js" };
+    });
+  },
+};
 
 /** What becomes of what: scripts to bundle, by output name, and files to copy. */
 async function inventory() {
@@ -149,7 +167,7 @@ async function buildFor(browser, out) {
     // Names too, for the size budgets; the source is what to read.
     minify: true,
     outdir: out,
-    plugins: [swapPlugin(swaps, unusedSwaps)],
+    plugins: [swapPlugin(swaps, unusedSwaps), vocabularyPlugin],
     target: TARGETS.get(browser),
     write: false,
   };
@@ -179,11 +197,9 @@ async function buildFor(browser, out) {
 async function manifestFor(browser) {
   const read = async (name) => JSON.parse(await readFile(join(here, name), "utf8"));
   const { version } = await read("package.json");
-  return {
-    ...(await read("manifest.base.json")),
-    ...(await read(`manifest.${browser}.json`)),
-    version,
-  };
+  const { key, ...own } = await read(`manifest.${browser}.json`);
+  const identity = key === undefined || options.store ? {} : { key };
+  return { ...(await read("manifest.base.json")), ...identity, ...own, version };
 }
 
 const chosen = options.target ?? (options.out === undefined ? undefined : "chromium");

@@ -139,8 +139,10 @@ def test_the_browser_asks_for_the_apps_and_for_what_is_collected(
     welcome.click("#yes")
     prompt = browser.answer_prompt(allow=True)
     assert prompt.hosts == ["crm.corp.example", "wiki.corp.example"]
+    told = welcome.text()
     for kind in ("browsing activity", "personally identifying information", "website activity"):
         assert kind in prompt.collected
+        assert kind in told
     welcome.wait_for_text("You agreed, and recording is on")
 
 
