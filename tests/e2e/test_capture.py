@@ -138,6 +138,13 @@ def test_held_key_is_one_press_and_waits_for_its_release(bench: Bench) -> None:
     assert [burst["count"] for burst in held["typing"] + released["typing"]] == [1]
 
 
+def test_a_key_that_moves_the_focus_is_kept(bench: Bench) -> None:
+    bench.click("text")
+    bench.input.key("Tab", TICKS_BETWEEN_KEYS)
+    [key] = bench.take()["key_timing"]
+    assert (key["class"], key["dwell"]) == (4, TICKS_HELD)
+
+
 def test_shortcuts_count_outside_of_fields_letters_do_not(bench: Bench) -> None:
     bench.click("nowhere")
     bench.page.keyboard.press("x")
@@ -175,6 +182,21 @@ def test_scroll_of_page_and_pane_as_differences(bench: Bench) -> None:
     assert sum(row["dy"] for row in rows) == 90
     assert {row["dx"] for row in rows} == {0}
     assert max(row["dy"] for row in rows) > 0
+
+
+@pytest.mark.parametrize("name", ["text", "long"])
+def test_what_typing_moves_is_no_scroll(bench: Bench, name: str) -> None:
+    """A field that follows its caret would tell the width of each letter."""
+    bench.page.evaluate("moved = 0; addEventListener('scroll', () => { moved += 1 }, true)")
+    bench.click(name)
+    bench.write("iiWWiiWWmm" * 6, ticks=2)
+    bench.page.keyboard.press("Home")
+    assert bench.take()["scroll"] == []
+    assert bench.page.evaluate("moved") > 0
+    bench.at("pane")
+    bench.page.wait_for_timeout(100)
+    bench.input.wheel(*CENTRES["pane"], 5, 90)
+    assert sum(row["dy"] for row in bench.take()["scroll"]) == 90
 
 
 def test_attention_tells_view_and_focus_of_the_tab(bench: Bench) -> None:

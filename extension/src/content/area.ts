@@ -78,10 +78,12 @@ export function openArea(
       return open;
     },
     pathOf(event) {
-      if (!paths.has(event)) {
-        paths.set(event, event.isTrusted && area.isOpen() ? visiblePath(event) : null);
+      let path = paths.get(event);
+      if (path === undefined) {
+        path = event.isTrusted && area.isOpen() ? visiblePath(event) : null;
+        paths.set(event, path);
       }
-      return paths.get(event) ?? null;
+      return path;
     },
     on(type, handler) {
       area.onAny<Events[typeof type]>(root, type, (event) => {

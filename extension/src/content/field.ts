@@ -18,7 +18,8 @@ const INPUT_TYPES = [
 
 let checked: { element: Element; until: number; visible: boolean } | undefined;
 
-function classOf(element: Element): number {
+/** The class of an element as a field, seen or not: 1-8, `UNKNOWN_FIELD` or `NO_FIELD`. */
+export function classOf(element: Element): number {
   switch (element.localName) {
     case "input": {
       const { type } = element as HTMLInputElement;

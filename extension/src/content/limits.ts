@@ -4,7 +4,7 @@
 export const MAX_LENGTH = 2_048;
 export const MAX_TICKS = 65_535;
 /** Later than any tick. */
-export const NEVER = 9_007_199_254_740_991;
+export const NEVER = 9e15;
 /** Half of the wire's bounds for the pointer, so that differences of positions fit as well. */
 export const MAX_POSITION = 16_383;
 export const MAX_SCROLL = 1_000_000;

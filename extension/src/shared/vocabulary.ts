@@ -25,8 +25,8 @@ export const LANDMARK_CODES = index(landmarks);
 export const ROLE_PLACE = 256;
 export const INPUT_TYPE_PLACE = 65_536;
 export const LANDMARK_PLACE = 4_194_304;
-/** The largest packed target. */
-export const MAX_TARGET = 32 * LANDMARK_PLACE - 1;
+/** The largest packed target: less than 32 of the last place. */
+export const MAX_TARGET = 134_217_727;
 
 /**
  * Pack the codes of one element.

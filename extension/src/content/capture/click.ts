@@ -6,9 +6,8 @@ import { addRow, clamp, noRows } from "../rows.ts";
 import { targetOf } from "../target.ts";
 
 /** Buttons and links: elsewhere a cell would map the page. */
-const PRESSED = `a,button,[role=button],[role=link],${["button", "image", "reset", "submit"]
-  .map((type) => `input[type=${type}]`)
-  .join()}`;
+const PRESSED =
+  "a,button,[role=button],[role=link],input[type=button],input[type=image],input[type=reset],input[type=submit]";
 const GRID = 8;
 
 /** Row-major cell of the 8×8 grid over the element, from 1; 0 for a press by keyboard. */

@@ -35,7 +35,8 @@ export function keyTiming(area: Area): Signal {
     held.delete(event.code);
     area.due();
   });
-  area.onAny(window, "blur", giveUp);
+  // Every element that loses the focus is heard here, as when Tab moves it: the key is still held.
+  area.onAny(window, "blur", ({ target }) => target === window && giveUp());
   return {
     rows,
     settle: (now, leaving) => {
