@@ -16,6 +16,8 @@ from tests.support.events import clicks
 from tests.support.pages import agree_by_message, settled, state
 from tests.support.setting import Programme, Setting
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 SETTLE_MS = 1500
 """A content script hands over what it has within a second."""
 

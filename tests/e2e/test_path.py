@@ -15,6 +15,8 @@ from tests.support.person import Person
 from tests.support.readers import Reading
 from tests.support.setting import Setting
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 SIGNALS = ("pointer", "click")
 
 

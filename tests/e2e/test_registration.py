@@ -13,6 +13,8 @@ from tests.support.apps import CRM, MAIL, WIKI
 from tests.support.browser import Browser
 from tests.support.setting import Programme, Setting
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 APPS = {CRM: 1, WIKI: 2}
 
 

@@ -23,6 +23,8 @@ from tests.support.person import Person
 from tests.support.relay import environment
 from tests.support.tls import Authority
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 PAGE = b"""<!doctype html><html lang="en"><title>My own app</title>
 <main><button style="width:200px;height:80px">Press</button></main></html>"""
 MARK = "<!-- own-app: tests/e2e/test_run_own.py runs these lines -->"

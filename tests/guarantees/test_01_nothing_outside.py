@@ -26,6 +26,8 @@ from tests.support.rogue import RogueDevice
 from tests.support.sabotage import sabotaged_extension
 from tests.support.setting import SIGNALS, Programme, Setting
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 FRAMED = "/framed"
 MARKED = "/marked"
 

@@ -28,6 +28,8 @@ from tests.support.pages import agree_by_message, settled
 from tests.support.sabotage import sabotaged_extension
 from tests.support.setting import Programme, Setting
 
+pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
+
 RELAY_KILLS = 5
 WORKER_KILLS = 6
 STREAM_S = 0.7

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import string
-import time
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qs
@@ -22,6 +21,9 @@ PATH = "/pairs"
 BOXES = 10
 """Boxes of one page; each is a pair of its own, with its own kind and contents."""
 COLUMNS = 5
+KEYS = 3
+AFTER_LOADING_S = 0.4
+"""Input cannot be older than the document, and what loading itself records must be older."""
 WIDTH, HEIGHT = 200, 120
 
 Variant = Literal["a", "b"]
@@ -81,14 +83,15 @@ class Plan:
         )
 
     def act(self, context: BrowserContext, page: Page, variant: Variant) -> tuple[float, float]:
-        """Make the plan's movements with explicit times; return when they began and ended.
+        """Make the plan's movements with explicit times; return the times of its first and last.
 
         Only the keys differ between variants, each with another of the same class.
         """
         chance = random.Random(self.seed + 1)
         keys = random.Random(f"{self.seed}{variant}keys")
         session = context.new_cdp_session(page)
-        clock = Clock(time.time() - 4)
+        loaded_ms: float = page.evaluate("performance.timeOrigin")
+        clock = Clock(loaded_ms / 1000 + AFTER_LOADING_S)
         start = clock.now_s
         hand = Input(session, clock)
         for number, kind in enumerate(self.kinds):
@@ -103,8 +106,8 @@ class Plan:
             if kind == "choice":
                 continue  # its list of options is drawn by the system, outside of the page
             hand.click(left + 90, top + 50, chance.randrange(1, 5), hold=chance.randrange(3, 9))
-            for _ in range(4 if kind in TYPED else 0):
-                ticks, hold = chance.randrange(3, 9), chance.randrange(2, 7)
+            for _ in range(KEYS if kind in TYPED else 0):
+                ticks, hold = chance.randrange(2, 5), chance.randrange(1, 4)
                 key = keys.choice(string.digits if kind == "number" else string.ascii_lowercase)
                 hand.key(key, ticks, hold=hold)
         hand.move(1100, 700, 5)
