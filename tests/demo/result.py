@@ -11,6 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+LEAST_CANARIES = 40
+LEAST_ACTIONS_AFTER_WITHDRAWAL = 50
+
 
 class Result(msgspec.Struct, kw_only=True):
     """What was counted; None = not measured in this run. A frame here is a batch.
@@ -54,6 +57,11 @@ class Result(msgspec.Struct, kw_only=True):
             wrong.append("Fewer batches are stored than were acked.")
         if not self.events_total:
             wrong.append("Nothing was recorded where recording was agreed to.")
+        if self.canaries_typed is not None and self.canaries_typed < LEAST_CANARIES:
+            wrong.append("Too few canaries were typed for their absence to say much.")
+        actions = self.actions_after_withdrawal
+        if actions is not None and actions < LEAST_ACTIONS_AFTER_WITHDRAWAL:
+            wrong.append("Too little was done after the withdrawal.")
         for name, sentence in _ZEROES.items():
             if getattr(self, name):
                 wrong.append(sentence)
