@@ -53,6 +53,8 @@ APP: Final = 1
 SIGNALS: Final = int(group_signals(0))
 DECLARED: Final = int(Signal.POINTER | Signal.CLICK | Signal.HOVER | Signal.SCROLL)
 POOL: Final = 512
+TRANSPORT: Final = 1
+"""WebSocket, as protocol.md section 4 numbers it."""
 _AT_ONCE: Final = 100
 _DAY_S: Final = 86_400
 
@@ -236,7 +238,7 @@ def hello(
         receipt,
         policy,
         wire.VERSION,
-        wire.WEBSOCKET,
+        TRANSPORT,
         None,
     )
     return wire.pack(
@@ -247,7 +249,7 @@ def hello(
         receipt,
         policy,
         wire.VERSION,
-        wire.WEBSOCKET,
+        TRANSPORT,
         None,
         signature,
     )
