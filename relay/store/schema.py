@@ -19,8 +19,8 @@ from relay.errors import StoreError
 RELAY_FILE: Final = "relay.sqlite"
 SALTS_FILE: Final = "salts.sqlite"
 LOCK_FILE: Final = "relay.lock"
-_CHUNKS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
-"""Rows a statement may have: few sizes, so that every statement is compiled once."""
+_CHUNK: Final = 128
+"""Most rows of one statement; every smaller number has its own, prepared once and kept."""
 _PRIVATE_UMASK: Final = 0o077
 _CHECKPOINT_PAGES: Final = 4_000
 """16 MiB of log: the same hot pages are copied back less often."""
@@ -61,7 +61,7 @@ def bulk(
     changed = 0
     start = 0
     while start < len(rows):
-        size = next(size for size in _CHUNKS if size <= len(rows) - start)
+        size = min(_CHUNK, len(rows) - start)
         values = [value for row in rows[start : start + size] for value in row]
         statement = _bulk(prefix, len(rows[0]), size, suffix)
         changed += db.execute(statement, values).rowcount
@@ -108,6 +108,8 @@ def open_writer(path: Path, migrations: str, *, secure_delete: bool = False) -> 
         db.execute("PRAGMA busy_timeout = 5000")
         db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         db.execute("PRAGMA cache_size = -65536")
+        # Else each commit opens a file in /var/tmp, which a read-only container may not have.
+        db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
         _migrate(db, migrations)
     except sqlite3.Error as error:
