@@ -10,9 +10,11 @@ import functools
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from relay.cli import main
+from relay.store.schema import RELAY_FILE
 from relay.store.writer import Job, Writer
 
 LATE_S = 0.3
@@ -23,8 +25,13 @@ class HastyConnection(sqlite3.Connection):
 
     before_commit: Callable[[], None] | None = None
 
+    def __init__(self, database: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        super().__init__(database, *rest, **more)
+        self._has_batches = Path(str(database)).name == RELAY_FILE
+
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
-        if sql == "COMMIT" and (tell := HastyConnection.before_commit) is not None:
+        tell = HastyConnection.before_commit
+        if sql == "COMMIT" and self._has_batches and tell is not None:
             HastyConnection.before_commit = None
             tell()
             time.sleep(LATE_S)
