@@ -55,6 +55,8 @@ class Result(msgspec.Struct, kw_only=True):
         wrong = []
         if self.frames_acked is not None and (self.frames_stored or 0) < self.frames_acked:
             wrong.append("Fewer batches are stored than were acked.")
+        if (self.frames_acked or 0) < (self.frames_stored or 0):
+            wrong.append("More batches are stored than were acked.")
         if not self.events_total:
             wrong.append("Nothing was recorded where recording was agreed to.")
         if self.canaries_typed is not None and self.canaries_typed < LEAST_CANARIES:

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgpack  # type: ignore[import-untyped]
 
 from tests.support.canary import Canaries, Hit
+from tests.support.posts import posts
 from tests.support.proxy import Proxy
 from tests.support.readers import Reading
 from tests.support.relay import Relay
@@ -26,12 +27,15 @@ class HasStorage(Protocol):
 
 
 def on_the_wire(proxy: Proxy) -> Iterator[tuple[str, bytes]]:
-    """Yield every recorded connection, and its messages unmasked and inflated."""
+    """Yield every recorded connection, its messages unmasked and inflated, its posts."""
     for number, recording in enumerate(proxy.recordings):
         for way in ("up", "down"):
             yield f"wire: connection {number} {way}", recording.bytes_of(way)
         for message in messages(recording):
             yield f"wire: message {message.direction} of {number}", message.payload
+        for post in posts(recording):
+            yield f"wire: {post.path} of {number}, asked", post.question
+            yield f"wire: {post.path} of {number}, answered", post.answer
 
 
 def everywhere(

@@ -6,15 +6,18 @@ Owns the reading of protocol.md section 4 for counting; shares no codec with the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgpack  # type: ignore[import-untyped]
 
-from tests.support.wire import Message, Recording, messages
+from tests.support.posts import posts
+from tests.support.wire import Recording, messages
 
 WELCOME, ACK, WITHDRAWN = 2, 3, 9
+OPEN, FRAMES = "/v1/frames/open", "/v1/frames"
+OK, UNANSWERED = 200, 0
 HELLO, SEGMENT, BATCH, DROPPED = 32, 36, 37, 38
 
 
@@ -63,38 +66,71 @@ class Traffic:
         return sorted((place, when) for place, when in first.items() if start <= when <= end)
 
 
+class _Said(NamedTuple):
+    when: float
+    stream: bytes
+    frame: list[Any]
+
+
 def read(recordings: Iterable[Recording]) -> Traffic:
-    """Read recorded connections.
+    """Read recorded connections: WebSockets, and the same frames over HTTPS.
 
     Args:
-        recordings: From `Proxy.recordings`; those that are no WebSocket are passed over.
+        recordings: From `Proxy.recordings`; other connections are passed over.
     """
-    said: list[tuple[float, bytes, Message]] = []
-    for recording in recordings:
-        stream = b""
-        for message in messages(recording):
-            frame = _frame(message)
-            if frame[0] == HELLO:
-                stream = frame[2]
-            said.append((message.when, stream, message))
+    kept = list(recordings)
+    said = [*_over_sockets(kept), *_over_posts(kept)]
     traffic = Traffic()
-    for _, stream, message in sorted(said, key=lambda one: one[0]):
-        _note(traffic, stream, message)
+    for when, stream, frame in sorted(said, key=lambda one: one.when):
+        _note(traffic, when, stream, frame)
     return traffic
 
 
-def _frame(message: Message) -> list[Any]:
-    frame: list[Any] = msgpack.unpackb(message.payload, strict_map_key=False)
+def _unpack(data: bytes) -> list[Any]:
+    frame: list[Any] = msgpack.unpackb(data, strict_map_key=False)
     return frame
 
 
-def _note(traffic: Traffic, stream: bytes, message: Message) -> None:
-    frame = _frame(message)
+def _over_sockets(recordings: list[Recording]) -> Iterator[_Said]:
+    for recording in recordings:
+        stream = b""
+        for message in messages(recording):
+            frame = _unpack(message.payload)
+            stream = frame[2] if frame[0] == HELLO else stream
+            yield _Said(message.when, stream, frame)
+
+
+def _over_posts(recordings: list[Recording]) -> Iterator[_Said]:
+    """Read protocol.md section 3, transport 2; one exchange may use several connections."""
+    asked = sorted(
+        (post for recording in recordings for post in posts(recording)),
+        key=lambda one: one.asked_at,
+    )
+    streams: dict[bytes, bytes] = {}
+    for post in asked:
+        if post.path not in {OPEN, FRAMES} or post.status not in {OK, UNANSWERED}:
+            continue
+        up: list[bytes] = []
+        exchange = b""
+        if post.path == FRAMES:
+            exchange, _, _, body = _unpack(post.question)
+            up = _unpack(body)
+        for data in up:
+            frame = _unpack(data)
+            if frame[0] == HELLO:
+                streams[exchange] = frame[2]
+            yield _Said(post.asked_at, streams.get(exchange, b""), frame)
+        down = _unpack(post.answer)[0] if post.answer else []
+        for data in down:
+            yield _Said(post.answered_at, streams.get(exchange, b""), _unpack(data))
+
+
+def _note(traffic: Traffic, when: float, stream: bytes, frame: list[Any]) -> None:
     kind = frame[0]
     traffic.kinds[kind] += 1
     if kind == BATCH:
         place = Place(stream, frame[1])
-        traffic.batches.append(SentBatch(message.when, place, frame[3], len(message.payload)))
+        traffic.batches.append(SentBatch(when, place, frame[3], len(frame[5])))
     elif kind == DROPPED:
         traffic.dropped[frame[3]] += frame[2] - frame[1] + 1
     elif kind in {ACK, WELCOME}:
@@ -104,4 +140,4 @@ def _note(traffic: Traffic, stream: bytes, message: Message) -> None:
         if kind == ACK:
             traffic.refused |= {Place(stream, seq): reason for seq, reason in frame[2]}
     elif kind == WITHDRAWN:
-        traffic.withdrawn_at.append(message.when)
+        traffic.withdrawn_at.append(when)

@@ -73,6 +73,7 @@ def test_a_good_run_breaks_nothing() -> None:
     ("name", "value"),
     [
         ("frames_stored", 8),
+        ("frames_stored", 10),
         ("duplicates", 1),
         ("events_total", 0),
         ("canary_hits", 1),
