@@ -60,6 +60,9 @@ class Line(Protocol):
     async def close(self) -> None:
         """End it; whoever receives learns that it ended without a code."""
 
+    def abort(self) -> None:
+        """End it without a word."""
+
 
 class SocketLine:
     """A WebSocket; get one from `open_socket`."""
@@ -86,6 +89,10 @@ class SocketLine:
     async def close(self) -> None:
         """Close the socket."""
         await self._socket.close()
+
+    def abort(self) -> None:
+        """Drop the socket."""
+        self._socket.transport.abort()
 
 
 class ExchangeLine:
@@ -128,6 +135,11 @@ class ExchangeLine:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        self._end(None)
+
+    def abort(self) -> None:
+        """Ask nothing more."""
+        self._task.cancel()
         self._end(None)
 
     def _end(self, code: int | None) -> None:

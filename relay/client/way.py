@@ -57,13 +57,12 @@ class Way(NamedTuple):
         try:
             async with asyncio.timeout(self.pace.challenge_s):
                 challenge = wire.unpack(await line.receive())
+            if not isinstance(challenge, wire.Challenge):
+                raise ProtocolError("The relay did not begin with a challenge.")  # noqa: TRY301
         except TimeoutError:
-            await line.close()
+            line.abort()
             raise LineEndedError(None) from None
-        except ProtocolError:
-            await line.close()
+        except BaseException:  # also where whoever waits was told to stop
+            line.abort()
             raise
-        if not isinstance(challenge, wire.Challenge):
-            await line.close()
-            raise ProtocolError("The relay did not begin with a challenge.")
         return line, challenge

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 
 from tests.support.proxy import Proxy
 from tests.support.tls import Authority
@@ -39,7 +40,7 @@ class CompanyProxy(Proxy):
             is_socket = b"upgrade: websocket" in head.lower()
             self.sockets += is_socket
             self.posts += b" /v1/frames" in head
-            if self._refuses(is_socket=is_socket):
+            if is_socket and self._refuses_sockets():
                 writer.write(_FORBIDDEN)
                 await writer.drain()
                 writer.close()
@@ -54,8 +55,8 @@ class CompanyProxy(Proxy):
                 asyncio.create_task(self._bring(there, writer, recording)),
             }
             await asyncio.wait(passing, timeout=self._life_s())
-            for end in (writer, onward):
-                end.transport.abort()
+            writer.transport.abort()
+            onward.transport.abort()
             await asyncio.wait(passing)
         except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
             pass  # either side went away: that is what this proxy is for
@@ -65,7 +66,7 @@ class CompanyProxy(Proxy):
                     self._open.discard(end)
                     end.transport.abort()
 
-    def _refuses(self, *, is_socket: bool) -> bool:
+    def _refuses_sockets(self) -> bool:
         return False
 
     def _life_s(self) -> float | None:
@@ -82,8 +83,8 @@ class CompanyProxy(Proxy):
 class RefusingProxy(CompanyProxy):
     """Answers 403 to every upgrade."""
 
-    def _refuses(self, *, is_socket: bool) -> bool:
-        return is_socket and not self.is_harmless
+    def _refuses_sockets(self) -> bool:
+        return not self.is_harmless
 
 
 class BufferingProxy(CompanyProxy):
@@ -165,6 +166,7 @@ class LosingProxy(RefusingProxy):
     ) -> None:
         with contextlib.suppress(OSError, ssl.SSLError):
             while data := await there.read(65_536):
+                recording.chunks["down"].append((time.time(), data))
                 self._answers += 1
                 if self._answers % self._every == 0 and not self.is_harmless:
                     self.lost += 1

@@ -12,9 +12,10 @@ import {
   encodeBody,
   encodeOpening,
   encodeRequest,
+  exchangeOf,
   fitting,
 } from "../shared/exchange.ts";
-import { decodeRelay, TRANSPORT_HTTPS } from "../shared/messages.ts";
+import { TRANSPORT_HTTPS } from "../shared/messages.ts";
 import { CLOSE_ABNORMAL, type Hearer, type Transport } from "./transport.ts";
 
 /** Company for a frame: what the worker sends within this time goes with it. */
@@ -102,10 +103,9 @@ class Exchange implements Transport {
 
   async #open(): Promise<void> {
     const answer = await this.#try("/v1/frames/open", encodeOpening(this.#signer.deviceKey));
-    const first = answer?.frames[0];
-    const challenge = first === undefined ? null : decodeRelay(first);
-    if (answer === null || challenge?.kind !== "challenge") throw new Ended(CLOSE_ABNORMAL);
-    this.#id = challenge.nonce;
+    const id = answer === null ? null : exchangeOf(answer);
+    if (answer === null || id === null) throw new Ended(CLOSE_ABNORMAL);
+    this.#id = id;
     this.#hear(answer);
   }
 

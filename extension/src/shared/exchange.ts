@@ -15,6 +15,7 @@ const MAX_FRAMES = 256;
 /** Frames of one request together, so that with its head it stays within the relay's 262 144 bytes. */
 const MAX_FRAMES_BYTES = 3 * MAX_FRAME_BYTES;
 const MAX_CLOSE = 4_999;
+const NONCE_BYTES = 32;
 
 /** What the relay says to a request. */
 export interface Answer {
@@ -68,4 +69,15 @@ export function decodeAnswer(answer: Uint8Array): Answer {
     throw new Problem("malformed", "The answer to a request is not a relay's. It is not used.");
   }
   return { frames: frames as unknown as readonly Bytes[], close };
+}
+
+/**
+ * The name of the exchange that an answer opens: the nonce of the challenge it begins with, whatever its version.
+ *
+ * @returns null if it begins with something else.
+ */
+export function exchangeOf({ frames }: Answer): Bytes | null {
+  const value = frames[0] === undefined ? null : decode(frames[0]);
+  const nonce = Array.isArray(value) ? (value as readonly Value[])[1] : null;
+  return nonce instanceof Uint8Array && nonce.length === NONCE_BYTES ? (nonce as Bytes) : null;
 }
