@@ -136,6 +136,22 @@ export async function permittedOrigins(origins: readonly string[]): Promise<stri
   return origins.filter((_, at) => answers[at]);
 }
 
+/**
+ * Give all access back that can be: what was asked for at run time, and in Firefox the collecting too.
+ *
+ * Chromium gives it again without a question should the person ask for it later.
+ */
+export async function giveBackAccess(): Promise<void> {
+  const { origins = [] } = await chrome.permissions.getAll();
+  const { data_collection } = permissionsFor([]) as { readonly data_collection?: string[] };
+  const given = origins.map((origin): chrome.permissions.Permissions => ({ origins: [origin] }));
+  const collecting = data_collection && [{ data_collection } as chrome.permissions.Permissions];
+  // One by one, since a browser refuses to take away what an installation was given by an administrator.
+  await Promise.allSettled(
+    [...given, ...(collecting ?? [])].map((part) => chrome.permissions.remove(part)),
+  );
+}
+
 /** Hear when access was given or taken. */
 export function onPermissionsChanged(listener: () => void): void {
   chrome.permissions.onAdded.addListener(listener);
@@ -278,6 +294,21 @@ export async function remember(key: string, value: unknown): Promise<void> {
   await chrome.storage.session.set({ [key]: value });
 }
 
+/** Read what this browser profile remembers under a key, apart from the database. */
+export async function recallLasting(key: string): Promise<unknown> {
+  return (await chrome.storage.local.get(key))[key];
+}
+
+/** Remember for as long as the extension is installed. */
+export async function rememberLasting(key: string, value: unknown): Promise<void> {
+  await chrome.storage.local.set({ [key]: value });
+}
+
+/** Forget it again. */
+export async function forgetLasting(key: string): Promise<void> {
+  await chrome.storage.local.remove(key);
+}
+
 // ------------------------------------------------------------------------------------ the rest
 
 /** The extension's version and its id. */
@@ -293,6 +324,8 @@ export function ownOrigin(): string {
 }
 
 const ALARM = "candor-wake";
+/** The least that browsers take; only the lock is listened for. */
+const IDLE_S = 15;
 
 /** Wake the worker every 30 s, also after it was stopped. */
 export async function keepAlarm(): Promise<void> {
@@ -309,6 +342,16 @@ export function stayAwake(): void {
 /** Hear that alarm. */
 export function onAlarm(listener: () => void): void {
   chrome.alarms.onAlarm.addListener(listener);
+}
+
+/** Hear that the screen was locked, where the browser tells; also if it is locked right now. */
+export function onLocked(listener: () => void): void {
+  const idle: typeof chrome.idle | undefined = chrome.idle;
+  const hear = (state: string): void => {
+    if (state === "locked") listener();
+  };
+  idle?.onStateChanged.addListener(hear);
+  void idle?.queryState(IDLE_S).then(hear);
 }
 
 /** Hear the first installation, an update of the extension, and the browser's start. */

@@ -8,6 +8,7 @@ import "fake-indexeddb/auto";
 import { openDatabase } from "../src/background/database.ts";
 import { newDevice, newStream } from "../src/background/enrolling.ts";
 import { type AgreementFact, Facts, type PolicyFact } from "../src/background/facts.ts";
+import { present } from "../src/background/presence.ts";
 import { newDeviceKey, newParticipantKey, random, sha256, sign } from "../src/background/vault.ts";
 import { base64url } from "../src/shared/bytes.ts";
 import { canonical } from "../src/shared/canonical.ts";
@@ -123,6 +124,7 @@ export async function deviceFacts(): Promise<Facts> {
     stream: await newStream(device),
     policy: await signedPolicy(),
     contact: { welcomeAt: NOW, stop: null, problem: null },
+    presence: present(NOW),
   });
   return facts;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Facts } from "../src/background/facts.ts";
 import { verifySuccessor } from "../src/background/policies.ts";
+import { present } from "../src/background/presence.ts";
 import { Standing } from "../src/background/standing.ts";
 import { type Policy, parsePolicy, successorFault } from "../src/shared/policy.ts";
 import type { Grant } from "../src/shared/receipt.ts";
@@ -172,6 +173,18 @@ describe("standing", () => {
     expect(standing.granted).toEqual([]);
   });
 
+  it("does not believe a clock that is an hour off, before it believes any day of it", async () => {
+    await facts.put({ agreement: await agreementOf(facts, GRANTS) });
+    const { contact } = facts.now;
+    for (const aheadMs of [365 * DAY, -7 * DAY]) {
+      const welcomeAt = NOW + aheadMs;
+      await facts.put({ contact: { ...contact, welcomeAt, aheadMs } });
+      expect(standing.block(welcomeAt)).toBe("clock");
+    }
+    await facts.put({ contact: { ...contact, aheadMs: 3_600_000 } });
+    expect(standing.block(NOW)).toBeNull();
+  });
+
   it("pauses a site, an hour, or until resumed", async () => {
     const site = "https://crm.corp.example";
     const { pause } = facts.now;
@@ -186,6 +199,7 @@ describe("standing", () => {
     });
     expect(standing.pause(null, NOW + 3_600_000)).toBeNull();
     await facts.put({ pause: { ...pause, untilResumed: { since: NOW } } });
+    await facts.put({ presence: present(NOW + 30 * DAY) });
     expect(standing.pause(null, NOW + 30 * DAY)?.reason).toBe("paused_resume");
   });
 });

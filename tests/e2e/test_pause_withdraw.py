@@ -14,7 +14,7 @@ from tests.support.apps import CRM, WIKI
 from tests.support.browser import Browser, wait_until
 from tests.support.counter import PATH, click_some, counter_page
 from tests.support.events import between, clicks
-from tests.support.pages import agree_by_message, settled, state
+from tests.support.pages import agree_by_message, allow, settled, state
 from tests.support.setting import Programme, Setting
 
 pytestmark = pytest.mark.timeout(600)  # real browsers on a busy machine
@@ -126,9 +126,16 @@ def test_after_leaving_nothing_runs_in_the_apps(setting: Setting, browser: Brows
     assert contexts.seen
 
 
+def test_leaving_gives_the_access_back(browser: Browser) -> None:
+    page = browser.blank()
+    assert page.evaluate("chrome.permissions.getAll()")["origins"] == []
+    page.close()
+
+
 def test_a_new_yes_makes_a_new_stream(setting: Setting, browser: Browser) -> None:
     before = setting.relay.streams()
     start = time.time()
+    assert allow(browser, CRM)
     browser.ask({"kind": "grant", "grants": [{"app": 1, "signals": ["click"]}]})
     page = browser.context.new_page()
     page.goto(CRM + PATH)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Playwright
 from tests.support.apps import CRM
 from tests.support.browser import Browser, wait_until
 from tests.support.counter import PATH, click_some, counter_page
-from tests.support.pages import agree_by_message, settled, state
+from tests.support.pages import agree_by_message, allow, settled, state
 from tests.support.setting import Programme, Setting, count_acked
 
 SETTLE_MS = 1500
@@ -177,7 +177,11 @@ def test_a_no_keeps_the_device_connecting_records_nothing_and_can_become_a_yes(
     assert not _clicks_are_acked(setting, browser, page)
     assert "connected: yes" in browser.ask({"kind": "diagnostics"})
     assert state(browser)["reason"] == "declined"
+    asked = browser.blank()
+    assert asked.evaluate("chrome.permissions.getAll()")["origins"] == []
+    asked.close()
     browser.stop_worker(page)
+    assert allow(browser, CRM)
     browser.ask(YES)
     page.wait_for_timeout(SETTLE_MS)
     assert _clicks_are_acked(setting, browser, page)

@@ -111,6 +111,20 @@ def agree_by_message(browser: Browser, enrolment: str, signals: Sequence[str]) -
     browser.ask({"kind": "grant", "grants": grants})
 
 
+def allow(browser: Browser, *origins: str) -> bool:
+    """Ask the browser for access to these origins again, as the click on Yes does.
+
+    Leaving gave it back; the browser gives it once more without a question.
+    """
+    page = browser.blank()
+    given: bool = page.evaluate(
+        "origins => chrome.permissions.request({ origins })",
+        [f"{origin}/*" for origin in origins],
+    )
+    page.close()
+    return given
+
+
 def state(browser: Browser) -> Any:  # noqa: ANN401 - as internal.ts describes it
     """Return what the popup would show."""
     return browser.ask({"kind": "state"})

@@ -25,7 +25,7 @@ interface TabActivity {
 }
 
 function recent(list: readonly Stamped[], now: number): Stamped[] {
-  return list.filter(({ at }) => now - at < MINUTE_MS);
+  return list.filter(({ at }) => Math.abs(now - at) < MINUTE_MS);
 }
 
 function sum(list: readonly Stamped[]): number {

@@ -9,6 +9,7 @@ import { stayAwake } from "../browser.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import type { Bytes } from "../shared/bytes.ts";
 import {
+  checkVersion,
   type DeviceMessage,
   decodeDevice,
   decodeRelay,
@@ -31,7 +32,13 @@ import type { BatchEntry, Entry, Outbox } from "./outbox.ts";
 const RENEW_MS = 12 * 3_600_000;
 const CLOSE_DONE = 1000;
 const CLOSE_FAULT = 4400;
-const CLOSE_SIGNATURE = 4401;
+/** How a connection ends over what went wrong here; a disk that refuses passes, so that ends as any other. */
+const CLOSES: Readonly<Record<string, number>> = {
+  bad_signature: 4401,
+  upgrade_required: 4426,
+  disk_full: CLOSE_DONE,
+  storage_failed: CLOSE_DONE,
+};
 const CHUNK = 64;
 const SUPERSEDED_MS = 3_600_000;
 
@@ -186,8 +193,7 @@ export class Connection {
         await work();
       } catch (error) {
         if (this.#lines.current !== line) return;
-        const isForged = describe(error).code === "bad_signature";
-        this.#closed(line, isForged ? CLOSE_SIGNATURE : CLOSE_FAULT);
+        this.#closed(line, CLOSES[describe(error).code] ?? CLOSE_FAULT);
       }
     });
     return this.#turn;
@@ -220,6 +226,7 @@ export class Connection {
     if (frame === null) {
       throw new Problem("text_frame", "The relay sent text where only frames may come.");
     }
+    if (this.#session === OPENING) checkVersion(frame);
     const message = decodeRelay(frame);
     this.#session = step(this.#session, message);
     await this.#handle(message);

@@ -14,6 +14,7 @@ import { newDevice, newStream } from "./enrolling.ts";
 import type { AgreementFact, DeviceFact, Facts, PolicyFact } from "./facts.ts";
 import type { Outbox } from "./outbox.ts";
 import { fetchOffer } from "./policies.ts";
+import { present } from "./presence.ts";
 import type { Sealer } from "./sealer.ts";
 import { isSigned, random, sha256, sign } from "./vault.ts";
 
@@ -80,7 +81,7 @@ export class Consent {
     if (agreement?.via === "grant" && !isStuck && !this.#continues(policy)) {
       throw new Problem(
         "already_enrolled",
-        "This browser takes part in another programme. Leave that one first, then paste this string again.",
+        "This browser profile takes part in another programme, and one profile takes part in one only. Leave that one first, or use another profile; then paste this string again.",
       );
     }
     await this.#facts.put({ offer: { enrolment, policy } });
@@ -134,6 +135,7 @@ export class Consent {
       offer: null,
       enrolment: isContinued || offer === null ? enrolment : { ...offer.enrolment, isDone: false },
       contact: { ...this.#facts.now.contact, problem: null },
+      presence: present(now),
     });
     if (!isContinued) this.#reconnect();
     await this.#confirmation();

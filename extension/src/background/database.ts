@@ -30,8 +30,15 @@ function failure(error: DOMException | null): Problem {
   );
 }
 
-/** Open the database, making its stores the first time. */
-export async function openDatabase(factory: IDBFactory = indexedDB): Promise<IDBDatabase> {
+/**
+ * Open the database, making its stores the first time.
+ *
+ * @param gone Called when the database was taken away while open: deleted, or closed by the browser because it is damaged.
+ */
+export async function openDatabase(
+  factory: IDBFactory = indexedDB,
+  gone: () => void = () => undefined,
+): Promise<IDBDatabase> {
   const request = factory.open(NAME, VERSION);
   request.onupgradeneeded = () => {
     const database = request.result;
@@ -42,7 +49,13 @@ export async function openDatabase(factory: IDBFactory = indexedDB): Promise<IDB
       .createObjectStore("flushes", { keyPath: ["document", "flush"] })
       .createIndex("at", "at");
   };
-  return settled(request);
+  const database = await settled(request);
+  database.onversionchange = () => {
+    database.close();
+    gone();
+  };
+  database.onclose = gone;
+  return database;
 }
 
 /** The stores of one running transaction; await only requests made here, or it commits early. */
@@ -94,7 +107,14 @@ export function transact<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let fault: unknown;
-    const transaction = database.transaction([...stores], mode, { durability: "strict" });
+    let transaction: IDBTransaction;
+    try {
+      transaction = database.transaction([...stores], mode, { durability: "strict" });
+    } catch {
+      // Somebody deleted the database, or the browser closed it.
+      reject(failure(null));
+      return;
+    }
     const result = Promise.resolve(work(new Transaction(transaction)));
     result.catch((error: unknown) => {
       fault = error;

@@ -38,6 +38,7 @@ export function diagnose(parts: StateParts, now: number): string {
     ["last welcome", contact.welcomeAt === 0 ? "never" : minutes(contact.welcomeAt)],
     ["stop", contact.stop ?? "none"],
     ["problem", contact.problem?.code ?? "none"],
+    ["clock ahead of the relay's", `${Math.round((contact.aheadMs ?? 0) / 1_000)} s`],
     ["batches made", (stream?.nextSeq ?? 1) - 1],
     ["batches waiting", `${batches} (${bytes} bytes)`],
     ["oldest waiting", since === null ? "none" : minutes(since)],

@@ -10,6 +10,7 @@ import type { Enrolment } from "../shared/enrolment.ts";
 import type { SignedPolicy } from "../shared/messages.ts";
 import { type Policy, parsePolicy } from "../shared/policy.ts";
 import { transact } from "./database.ts";
+import type { PresenceFact } from "./presence.ts";
 import type { DeviceKey, ParticipantKey } from "./vault.ts";
 
 /** The keys of this installation, and what is derived from them. */
@@ -67,6 +68,8 @@ export interface PauseFact {
 export interface ContactFact {
   /** Device clock at the newest welcome, 0 for never. */
   readonly welcomeAt: number;
+  /** How far it was ahead of the relay's clock then, in ms. */
+  readonly aheadMs?: number;
   /** Reason of a stop in force. */
   readonly stop: string | null;
   readonly problem: { readonly code: string; readonly since: number } | null;
@@ -91,6 +94,7 @@ export interface FactTable {
   readonly agreement: AgreementFact | null;
   readonly stream: StreamFact | null;
   readonly pause: PauseFact;
+  readonly presence: PresenceFact;
   readonly contact: ContactFact;
   readonly tally: TallyFact;
 }
@@ -103,6 +107,7 @@ const EMPTY: FactTable = {
   agreement: null,
   stream: null,
   pause: { sites: {}, hour: null, untilResumed: null },
+  presence: { confirmedAt: 0, doubt: null },
   contact: { welcomeAt: 0, stop: null, problem: null },
   tally: { refused: {}, dropped: {}, discarded: 0, malformed: 0, lostInPages: 0 },
 };

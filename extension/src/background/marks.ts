@@ -19,10 +19,20 @@ const MARKS: Readonly<Record<StateName, Mark>> = {
   problem: { icon: "problem", text: "!", colour: "#8a2b00", title: "Candor: problem" },
 };
 
+/** Shown for reasons that ask something of the person. */
+const ASKING: Partial<Record<string, Mark>> = {
+  presence_unasked: { ...MARKS.paused, text: "?", title: "Candor: paused, asks whether it is you" },
+};
+
+/** Show that the worker cannot begin. */
+export function showBroken(): Promise<void> {
+  return showMark(MARKS.problem, null);
+}
+
 export class Marks {
   readonly #parts: StateParts;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #shown = new Map<number | null, StateName>();
+  #shown = new Map<number | null, Mark>();
 
   constructor(parts: StateParts) {
     this.#parts = parts;
@@ -55,9 +65,10 @@ export class Marks {
   }
 
   async #show(id: number | null, tab: Tab | null, now: number): Promise<void> {
-    const { state } = stateOf(tab, this.#parts, now);
-    if (this.#shown.get(id) === state) return;
-    this.#shown.set(id, state);
-    await showMark(MARKS[state], id);
+    const { state, reason } = stateOf(tab, this.#parts, now);
+    const mark = ASKING[reason] ?? MARKS[state];
+    if (this.#shown.get(id) === mark) return;
+    this.#shown.set(id, mark);
+    await showMark(mark, id);
   }
 }

@@ -4,7 +4,7 @@
  * Owns the translation between what a page asks and what the worker does; it has no words but those of its errors.
  */
 
-import { frontTab, ownId, ownOrigin, type Sender } from "../browser.ts";
+import { frontTab, giveBackAccess, ownId, ownOrigin, type Sender } from "../browser.ts";
 import { hex } from "../shared/bytes.ts";
 import type { FromPage, Offer, PageReplies, PageReply, PopupState } from "../shared/internal.ts";
 import { LANGUAGE } from "../shared/language.ts";
@@ -17,6 +17,7 @@ import { diagnose } from "./diagnostics.ts";
 import type { PauseFact, PolicyFact } from "./facts.ts";
 import { placeOf } from "./places.ts";
 import { fetchNotice } from "./policies.ts";
+import { denied, present } from "./presence.ts";
 import { type StateParts, stateOf } from "./state.ts";
 import { sha256 } from "./vault.ts";
 
@@ -26,8 +27,8 @@ export interface PageParts extends StateParts {
   readonly consent: Consent;
   /** Stop every content script at once. */
   readonly detach: () => Promise<void>;
-  /** What may be recorded changed. */
-  readonly scopeChanged: (isNew: boolean) => void;
+  /** What may be recorded changed; resolves when the browser's scripts are as that says. */
+  readonly scopeChanged: (isNew: boolean) => Promise<void>;
 }
 
 /** Tell whether a message comes from one of the extension's own pages. */
@@ -66,13 +67,18 @@ export class Pages {
             "You switched nothing on, so there is nothing to say yes to. Switch a signal on, or choose “No thanks”.",
           );
         }
-        const { hash } = await consent.answer(grants, LANGUAGE, now);
-        scopeChanged(true);
-        return { receipt: hex(hash) };
+        try {
+          const { hash } = await consent.answer(grants, LANGUAGE, now);
+          return { receipt: hex(hash) };
+        } finally {
+          await this.#giveBack();
+          await scopeChanged(true);
+        }
       }
       case "decline": {
         await consent.answer([], LANGUAGE, now);
         await this.#parts.detach();
+        await this.#giveBack();
         return { askAgainAfter: consent.askAgainAfter ?? now };
       }
       case "pause":
@@ -81,6 +87,16 @@ export class Pages {
       case "resume":
         await this.#resume();
         return this.#state();
+      case "presence": {
+        const { facts } = this.#parts;
+        const { presence } = facts.now;
+        const next = message.isParticipant ? present(now) : denied(presence, now);
+        // A no counts at once, even should the disk refuse it.
+        if (!message.isParticipant) facts.adopt({ presence: next });
+        await facts.put({ presence: next });
+        void scopeChanged(false);
+        return this.#state();
+      }
       case "withdraw":
         return { confirmed: await this.#withdraw(now) };
       case "diagnostics":
@@ -99,8 +115,14 @@ export class Pages {
     // Scripts stop at once, even should the disk refuse the receipt.
     await Promise.all([detach(), consent.leave(LANGUAGE, now)]);
     activity.clear();
-    scopeChanged(false);
+    await this.#giveBack();
+    void scopeChanged(false);
     return consent.leaving();
+  }
+
+  /** Without a yes in force, Candor keeps no access to any page. */
+  async #giveBack(): Promise<void> {
+    if (this.#parts.facts.now.agreement?.via !== "grant") await giveBackAccess();
   }
 
   async #siteOf(): Promise<string | null> {
@@ -135,7 +157,7 @@ export class Pages {
 
   async #setPause(pause: PauseFact): Promise<void> {
     await this.#parts.facts.put({ pause });
-    this.#parts.scopeChanged(false);
+    void this.#parts.scopeChanged(false);
   }
 
   async #offer(policy: PolicyFact): Promise<Offer> {

@@ -50,8 +50,8 @@ export class Recorder {
   readonly #parts: RecorderParts;
   /** Flushes are sealed one after the other, since each needs the next seq. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** Whether the disk refused the newest flush. */
-  isDiskFull = false;
+  /** Why the disk refused the newest flush; null once it took one again. */
+  fault: "disk_full" | "storage_failed" | null = null;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -61,10 +61,10 @@ export class Recorder {
   async answer(message: FromContent, sender: Sender, now: number): Promise<ContentReply> {
     const place = this.#locate(sender);
     const kept = message.kind === "columns" && (await this.#take(message, sender, place, now));
-    return {
-      kept,
-      config: this.#config(message, sender, this.#locate(sender), now),
-    };
+    const config = this.#config(message, sender, this.#locate(sender), now);
+    // What cannot be kept is not recorded either, until the flush that the page holds is taken.
+    const isStuck = message.kind === "columns" && !kept;
+    return { kept, config: isStuck && config !== null ? { ...config, signals: 0 } : config };
   }
 
   #locate(sender: Sender): Place | null {
@@ -156,11 +156,11 @@ export class Recorder {
       }
       const events = parts.map((part) => countEvents(part.columns));
       await outbox.keep(sealed, events, message, now);
-      this.isDiskFull = false;
+      this.fault = null;
       return true;
     } catch (error) {
       const { code } = describe(error);
-      this.isDiskFull = code === "disk_full" || code === "storage_failed";
+      this.fault = code === "disk_full" || code === "storage_failed" ? code : null;
       if (!code.startsWith("columns_")) return false;
       await facts.count("malformed", "");
       return true;

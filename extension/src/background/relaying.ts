@@ -47,9 +47,8 @@ export class Relaying implements Partner {
   }
 
   get relay(): string | null {
-    const { enrolment, agreement, contact } = this.#parts.facts.now;
-    if (enrolment === null || agreement === null) return null;
-    return contact.problem?.code === "upgrade_required" ? null : enrolment.relay;
+    const { enrolment, agreement } = this.#parts.facts.now;
+    return enrolment === null || agreement === null ? null : enrolment.relay;
   }
 
   get outbox(): Outbox {
@@ -87,9 +86,9 @@ export class Relaying implements Partner {
     const { facts, consent, scopeChanged } = this.#parts;
     const { problem } = facts.now.contact;
     const isLasting = problem !== null && LASTING.includes(problem.code);
-    await facts.put({
-      contact: { welcomeAt: Date.now(), stop: null, problem: isLasting ? problem : null },
-    });
+    const [welcomeAt, stop] = [Date.now(), null];
+    const aheadMs = welcomeAt - message.nowMs;
+    await facts.put({ contact: { welcomeAt, aheadMs, stop, problem: isLasting ? problem : null } });
     if (message.policy !== null) await this.#adopt(message.policy);
     await consent.relayHolds(message.receipt);
     scopeChanged(false);

@@ -8,11 +8,13 @@ import { permittedOrigins } from "../browser.ts";
 import { type ScopeApp, scopeApps, widenedFields, windowAt } from "../shared/scope.ts";
 import { grantsInForce } from "./consent.ts";
 import type { AgreementFact, Facts, PolicyFact } from "./facts.ts";
+import { doubtAt, type PresenceReason } from "./presence.ts";
 
 const DAY_MS = 86_400_000;
 const FRESH_MS = DAY_MS;
-/** How far the clock may step back before it is no longer believed. */
+/** How far the clock may step back, and how far it may be from the relay's, before it is no longer believed. */
 const CLOCK_MS = 300_000;
+const AHEAD_MS = 3_600_000;
 
 /** Why nothing may be recorded anywhere; the reasons of `PopupState`. */
 export type Block =
@@ -28,7 +30,7 @@ export type Block =
   | "stale"
   | "problem";
 
-export type PauseReason = "paused_site" | "paused_until" | "paused_resume";
+export type PauseReason = "paused_site" | "paused_until" | "paused_resume" | PresenceReason;
 
 /** A pause in force, with its times in ms since 1970. */
 export interface Pause {
@@ -86,17 +88,30 @@ export class Standing {
     if (!agreement.isConfirmed) return "unconfirmed";
     if (contact.stop !== null)
       return contact.stop === "programme_ended" ? "programme_ended" : "stopped";
+    const { aheadMs = 0, welcomeAt } = contact;
+    // Before all that is decided by days: a wrong clock must not end a programme.
+    if (Math.abs(aheadMs) > AHEAD_MS || now < welcomeAt - CLOCK_MS) return "clock";
+    if (now - welcomeAt > FRESH_MS) return "stale";
     const [agreed, current] = [agreement.policy, policy].map((fact) => this.#facts.parsed(fact));
     if (agreed === undefined || current === undefined) return "not_enrolled";
     const window = windowAt(agreed, current, Math.floor(now / DAY_MS));
     if (window !== "open") return window === "ended" ? "programme_ended" : "window_closed";
-    if (widenedFields(agreed, current).length > 0) return "policy_changed";
-    if (now < contact.welcomeAt - CLOCK_MS) return "clock";
-    return now - contact.welcomeAt > FRESH_MS ? "stale" : null;
+    return widenedFields(agreed, current).length > 0 ? "policy_changed" : null;
   }
 
-  /** The pause in force at an origin, or null; an hour that is over is none. */
+  /** Names of the apps that were agreed to and that the browser gives no access to, not even to one origin. */
+  get closed(): readonly string[] {
+    const { apps } = this;
+    return this.granted
+      .filter(({ app }) => !apps.some((one) => one.app === app))
+      .map(({ name }) => name);
+  }
+
+  /** The pause in force at an origin, or null; an hour that is over is none. Whoever is not the participant ends none. */
   pause(origin: string | null, now: number): Pause | null {
+    const { presence } = this.#facts.now;
+    const doubt = doubtAt(presence, now);
+    if (doubt !== null) return { ...doubt, until: null };
     const { sites, hour, untilResumed } = this.#facts.now.pause;
     if (untilResumed !== null) {
       return { reason: "paused_resume", since: untilResumed.since, until: null };

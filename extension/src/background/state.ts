@@ -5,18 +5,20 @@
  */
 
 import type { Tab } from "../browser.ts";
-import type { PopupState, StateName } from "../shared/internal.ts";
+import { isReason, type PopupState, type Reason, type StateName } from "../shared/internal.ts";
 import { namesOf } from "../shared/signals.ts";
 import type { Activity } from "./activity.ts";
 import type { Connection } from "./connection.ts";
 import type { Facts } from "./facts.ts";
-import type { Outbox } from "./outbox.ts";
+import { MAX_OUTBOX_BYTES, type Outbox } from "./outbox.ts";
 import { type Place, placeOf } from "./places.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Block, Standing } from "./standing.ts";
 
 /** How long a batch may wait for its ack before the mark says so. */
 const ACK_MS = 15_000;
+/** Room of a few batches: with less the outbox lets its oldest go. */
+const FULL_BYTES = MAX_OUTBOX_BYTES - 65_536;
 
 export interface StateParts {
   readonly facts: Facts;
@@ -29,14 +31,14 @@ export interface StateParts {
 
 interface Verdict {
   readonly state: StateName;
-  readonly reason: string;
+  readonly reason: Reason;
   readonly since: number | null;
   readonly until: number | null;
 }
 
 function verdict(
   state: StateName,
-  reason: string,
+  reason: Reason,
   since: number | null = null,
   until: number | null = null,
 ): Verdict {
@@ -51,8 +53,10 @@ function blocked(block: Block, { facts }: StateParts): Verdict {
   const { agreement, contact } = facts.now;
   const since = agreement?.at ?? null;
   switch (block) {
-    case "problem":
-      return verdict("problem", contact.problem?.code ?? "problem", contact.problem?.since ?? null);
+    case "problem": {
+      const { code = "", since: from = null } = contact.problem ?? {};
+      return verdict("problem", isReason(code) ? code : "unknown", from);
+    }
     case "unconfirmed":
       return verdict("waiting", block, since);
     case "policy_changed":
@@ -72,15 +76,36 @@ function judge(place: Place | null, parts: StateParts, now: number): Verdict {
   const pause = standing.pause(place?.origin ?? null, now);
   if (pause !== null) return verdict("paused", pause.reason, pause.since, pause.until);
   if (standing.apps.length === 0) return verdict("off", "no_permission");
-  if (place === null) return verdict("not_here", "not_approved");
+  if (recorder.fault !== null) return verdict("problem", recorder.fault);
+  if (place === null) {
+    return verdict("not_here", standing.closed.length > 0 ? "no_access" : "not_approved");
+  }
   if (place.isExcluded) return verdict("not_here", "excluded_path");
-  if (recorder.isDiskFull) return verdict("problem", "outbox_full");
-  const { since } = outbox.waiting;
+  const { since, bytes } = outbox.waiting;
+  if (bytes > FULL_BYTES) return verdict("problem", "outbox_full", since);
   const isLate = since !== null && now - since > ACK_MS;
   if (!connection.isReady || isLate) {
     return verdict("waiting", unreachable(), since ?? facts.now.contact.welcomeAt);
   }
   return verdict("recording", "granted", facts.now.agreement?.at ?? null);
+}
+
+/** What is shown while the worker cannot read what it stored: nothing is known, so nothing is recorded. */
+export function brokenState(code: string): PopupState {
+  return {
+    ...verdict("problem", code === "disk_full" ? code : "storage_failed"),
+    host: null,
+    appName: null,
+    signals: [],
+    sentBatches: 0,
+    sentEvents: 0,
+    waitingBatches: 0,
+    dots: [],
+    costMs: 0,
+    representative: null,
+    demo: false,
+    canPauseSite: false,
+  };
 }
 
 /**
@@ -98,7 +123,7 @@ export function stateOf(tab: Tab | null, parts: StateParts, now: number): PopupS
   return {
     state,
     host: tab?.url && place !== null ? new URL(tab.url).host : null,
-    appName: place?.app.name ?? null,
+    appName: reason === "no_access" ? standing.closed.join(", ") : (place?.app.name ?? null),
     signals: place !== null && isHere ? namesOf(place.app.bits) : [],
     reason,
     until,

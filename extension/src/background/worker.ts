@@ -9,6 +9,7 @@ import {
   keepAlarm,
   onAlarm,
   onBegin,
+  onLocked,
   onMessage,
   onPermissionsChanged,
   onTabClosed,
@@ -24,18 +25,31 @@ import { Consent } from "./consent.ts";
 import { openDatabase } from "./database.ts";
 import { Enrolling } from "./enrolling.ts";
 import { Facts } from "./facts.ts";
-import { Marks } from "./marks.ts";
+import { Marks, showBroken } from "./marks.ts";
 import { Outbox } from "./outbox.ts";
 import { isOwnPage, Pages } from "./pages.ts";
 import { placeOf, Stays } from "./places.ts";
+import { locked } from "./presence.ts";
 import { Recorder } from "./recorder.ts";
 import { Registration } from "./registration.ts";
 import { Relaying } from "./relaying.ts";
 import { Sealer } from "./sealer.ts";
 import { Standing } from "./standing.ts";
+import { brokenState } from "./state.ts";
+import { Trace } from "./trace.ts";
+
+/** How far the clock may stray from the time that passed before everything timed by it is timed anew. */
+const JUMP_MS = 60_000;
 
 async function begin() {
-  const facts = await Facts.load(await openDatabase());
+  const facts = await Facts.load(await openDatabase(indexedDB, again));
+  const trace = await Trace.load();
+  if (trace.noted !== null && facts.now.agreement === null) {
+    const problem = { code: "storage_lost", since: Date.now() };
+    await facts.put({ contact: { ...facts.now.contact, problem } });
+    await facts.count("dropped", "storage_lost", trace.noted);
+    await trace.note(null);
+  }
   const stays = await Stays.load();
   const outbox = new Outbox(facts);
   await outbox.recount();
@@ -43,10 +57,14 @@ async function begin() {
   const activity = new Activity();
   const standing = new Standing(facts);
   const registration = new Registration(standing);
-  const changed = (): void => marks.renew();
-  const scopeChanged = (isNew: boolean): void => {
-    void registration.reconcile(isNew).then(changed);
+  const changed = (): void => {
+    marks.renew();
+    if ((facts.now.agreement === null) !== (trace.noted === null)) void traceNow();
   };
+  const traceNow = (): Promise<void> =>
+    trace.note(facts.now.agreement === null ? null : outbox.waiting.batches);
+  const scopeChanged = (isNew: boolean): Promise<void> =>
+    registration.reconcile(isNew).then(changed);
   const consent = new Consent(facts, outbox, sealer, (isNewStream) => {
     if (isNewStream) connection.reconnect();
     else void connection.push();
@@ -68,11 +86,16 @@ async function begin() {
   const stands = (now: number): string =>
     `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
   let stoodLast = stands(Date.now());
+  let clock = Date.now() - performance.now();
 
   /** Notice what only the passing of time changes. */
   async function tick(): Promise<void> {
     const now = Date.now();
-    connection.wake(now);
+    const strayed = Math.abs(now - performance.now() - clock) > JUMP_MS;
+    clock = now - performance.now();
+    if (strayed) connection.reconnect();
+    else connection.wake(now);
+    await traceNow();
     const dropped = await outbox.tidy(connection.announced, now);
     for (const [reason, count] of Object.entries(dropped)) {
       await facts.count("dropped", reason, count);
@@ -83,8 +106,18 @@ async function begin() {
     changed();
   }
 
+  /** The screen was locked, so whoever unlocks it may be somebody else. */
+  async function lock(): Promise<void> {
+    const presence = locked(facts.now.presence, Date.now());
+    // It counts at once, even should the disk refuse it.
+    facts.adopt({ presence });
+    await registration.ask();
+    changed();
+    await facts.put({ presence });
+  }
+
   await keepAlarm();
-  scopeChanged(false);
+  void scopeChanged(false);
   // Should the disk refuse, the next alarm tries again.
   tick().catch(() => undefined);
   return {
@@ -99,34 +132,56 @@ async function begin() {
     stays,
     scopeChanged,
     tick,
+    lock,
   };
 }
 
-const core = begin();
+let core = begin();
+core.catch(showBroken);
 
-/** Do something once the parts are there; if they cannot be, the next start of the worker tries again. */
+/** Begin anew, because the database went away or could not be read. */
+function again(): void {
+  const before = core;
+  core = before
+    .then(({ connection }) => connection.close())
+    .catch(() => undefined)
+    .then(begin);
+  core.catch(showBroken);
+}
+
+/** Do something once the parts are there; if they cannot be, the next alarm tries again. */
 function withParts(work: (parts: Awaited<typeof core>) => unknown): void {
   core.then(work).catch(() => undefined);
 }
+
+/** What content scripts hear while nothing is known: record nothing, and keep what the page holds. */
+const PAUSED: ContentReply = {
+  kept: false,
+  config: { app: 0, signals: 0, excludedPaths: [], fromApp: 0, fromDwell: 0 },
+};
 
 async function answer(message: unknown, sender: Sender): Promise<unknown> {
   if (isOwnPage(sender)) {
     try {
       return await (await core).pages.answer(message as FromPage);
     } catch (error) {
-      return { ok: false, ...describe(error) };
+      const problem = describe(error);
+      const isState = (message as FromPage).kind === "state";
+      return isState ? { ok: true, value: brokenState(problem.code) } : { ok: false, ...problem };
     }
   }
-  const nothing: ContentReply = { kept: false, config: null };
   try {
     return await (await core).recorder.answer(message as FromContent, sender, Date.now());
   } catch {
-    return nothing;
+    return PAUSED;
   }
 }
 
 onMessage(answer);
-onAlarm(() => withParts(({ tick }) => tick()));
+onAlarm(() => {
+  core.then(({ tick }) => tick().catch(() => undefined), again);
+});
+onLocked(() => withParts(({ lock }) => lock()));
 onPermissionsChanged(() => withParts(({ scopeChanged }) => scopeChanged(true)));
 onTabClosed((tabId) => {
   withParts(({ activity, stays }) => {
@@ -149,7 +204,8 @@ onBegin((why) => {
     if (why === "update" && contact.problem?.code === "upgrade_required") {
       return facts
         .put({ contact: { ...contact, problem: null } })
-        .then(() => connection.reconnect());
+        .then(() => connection.reconnect())
+        .then(() => scopeChanged(true));
     }
     return scopeChanged(true);
   });

@@ -62,8 +62,8 @@ function recordFrame(): () => void {
   async function start(): Promise<void> {
     if (signal.aborted) return;
     const reply = await ask({ kind: "start", document: own, top: isTop });
-    if (reply === undefined) later(start);
-    else apply(reply.config);
+    if (reply) apply(reply.config);
+    else later(start);
   }
 
   function apply(config: CaptureConfig | null): void {
@@ -87,7 +87,7 @@ function recordFrame(): () => void {
   function flush(): void {
     flushing = false;
     // Until the worker holds the last flush, the next one grows.
-    if (unsettled.length > 0) due();
+    if (unsettled[0]) due();
     else take(false);
     void send();
   }
@@ -107,16 +107,16 @@ function recordFrame(): () => void {
   /** Hand over the oldest that is unsettled. */
   async function send(): Promise<void> {
     const [flush] = unsettled;
-    if (sending || flush === undefined) return;
+    if (sending || !flush) return;
     sending = true;
     const reply = await ask(flush);
     sending = false;
-    if (reply?.kept === true) {
+    if (reply?.kept) {
       retryMs = RETRY_MS;
       unsettled = unsettled.filter((one) => one !== flush);
     }
-    if (reply !== undefined) apply(reply.config);
-    if (unsettled.length > 0) later(send);
+    if (reply) apply(reply.config);
+    if (unsettled[0]) later(send);
   }
 
   /** The page goes: hand over everything without waiting. */
@@ -139,11 +139,13 @@ function recordFrame(): () => void {
     if (message.kind === "detach") stop();
     else void start();
   });
+  // A page that goes may be frozen before its last message is heard, so most is sent before that.
+  addEventListener("beforeunload", flush, { signal });
   addEventListener("pagehide", leave, { signal });
   addEventListener("pageshow", back, { signal });
   // A page that the browser prepares in advance was not asked for by anyone yet.
-  const prepared = (document as Document & { prerendering?: boolean }).prerendering === true;
-  if (prepared) document.addEventListener("prerenderingchange", start, { signal });
+  const { prerendering } = document as Document & { prerendering?: boolean };
+  if (prerendering) document.addEventListener("prerenderingchange", start, { signal });
   else void start();
   return stop;
 }

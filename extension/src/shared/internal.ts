@@ -70,17 +70,62 @@ export interface ToContent {
 /** The closed states people see (popup, badge). */
 export type StateName = "recording" | "paused" | "off" | "waiting" | "not_here" | "problem";
 
+/** Why a state is what it is; each has a sentence and a next step in the pages' words. */
+export const REASONS = [
+  "granted",
+  "paused_site",
+  "paused_until",
+  "paused_resume",
+  /** After a screen lock or eight hours, until the participant says that it is them. */
+  "presence_unasked",
+  /** Somebody said that they are not the participant. */
+  "presence_denied",
+  "not_enrolled",
+  "declined",
+  "withdrawn",
+  "no_permission",
+  /** Not here, and an app that was agreed to has no access at all. */
+  "no_access",
+  "offline",
+  "relay_unreachable",
+  "programme_ended",
+  "window_closed",
+  "stopped",
+  "excluded_path",
+  "not_approved",
+  /** The yes is not confirmed yet. */
+  "unconfirmed",
+  /** No welcome for a day. */
+  "stale",
+  "clock",
+  "outbox_full",
+  "disk_full",
+  "storage_failed",
+  /** What was stored is gone, the agreement too. */
+  "storage_lost",
+  "policy_changed",
+  "grant_lapsed",
+  "upgrade_required",
+  "enrolment_lost",
+  /** A problem that only a newer extension would know. */
+  "unknown",
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** Tell whether a stored code is a reason that has words. */
+export function isReason(code: string): code is Reason {
+  return (REASONS as readonly string[]).includes(code);
+}
+
 export interface PopupState {
   readonly state: StateName;
   /** Host of the active tab, shown only in the popup; null if the browser does not tell. */
   readonly host: string | null;
+  /** The app of the active tab; for "no_access" the apps without access. */
   readonly appName: string | null;
   /** Names of the signals being recorded in this tab. */
   readonly signals: readonly string[];
-  /** Stable reason code: "granted", "paused_site", "paused_until", "paused_resume", "not_enrolled", "declined",
-   * "withdrawn", "no_permission", "offline", "relay_unreachable", "programme_ended", "stopped", "excluded_path",
-   * "not_approved", "clock", "outbox_full", "policy_changed", "upgrade_required", "enrolment_lost", "window_closed",
-   * "grant_lapsed", "unconfirmed" (the yes is not confirmed yet), "stale" (no welcome for a day). */
+  /** One of `REASONS`. */
   readonly reason: string;
   /** ms since 1970 for "paused_until"; when the present state began otherwise. */
   readonly until: number | null;
@@ -122,6 +167,8 @@ export type FromPage =
   | { readonly kind: "decline" }
   | { readonly kind: "pause"; readonly scope: "site" | "hour" | "until_resumed" }
   | { readonly kind: "resume" }
+  /** The answer to "Not you? / Continue". */
+  | { readonly kind: "presence"; readonly isParticipant: boolean }
   | { readonly kind: "withdraw" }
   | { readonly kind: "diagnostics" }
   /** What was enrolled and agreed, for showing again. */
@@ -139,6 +186,7 @@ export interface PageReplies {
   readonly decline: { readonly askAgainAfter: number };
   readonly pause: PopupState;
   readonly resume: PopupState;
+  readonly presence: PopupState;
   readonly withdraw: { readonly confirmed: boolean };
   readonly diagnostics: string;
   readonly agreement: { readonly offer: Offer; readonly grants: unknown } | null;

@@ -299,6 +299,22 @@ export function decodeRelay(frame: Uint8Array): RelayMessage {
 }
 
 /**
+ * Look whether a first frame is the challenge of another version, however the rest of it is laid out.
+ *
+ * @throws Problem "upgrade_required"; "malformed" if it is no msgpack at all.
+ */
+export function checkVersion(frame: Uint8Array): void {
+  const value = decode(frame);
+  const [type, , version] = Array.isArray(value) ? (value as readonly Value[]) : [];
+  if (type !== RELAY_LAYOUTS.challenge.type || typeof version !== "number") return;
+  if (version === PROTOCOL_VERSION) return;
+  throw new Problem(
+    "upgrade_required",
+    "Candor here and at the receiving side are of versions that do not fit together. Update the extension.",
+  );
+}
+
+/**
  * Decode what a device sent; the worker never needs it, the vectors do.
  *
  * @throws Problem "malformed": not exactly one well-formed message.

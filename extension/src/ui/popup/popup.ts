@@ -13,7 +13,16 @@ import { markOf } from "./mark.ts";
 import { eventsInWords, sentencesOf } from "./sentence.ts";
 
 const EVERY_MS = 1_000;
-const NOT_ENROLLED = new Set(["not_enrolled", "declined", "withdrawn", "enrolment_lost"]);
+const NOT_ENROLLED = new Set([
+  "not_enrolled",
+  "declined",
+  "withdrawn",
+  "enrolment_lost",
+  "storage_lost",
+  "storage_failed",
+]);
+/** Reasons under which only an enrolment string leads on. */
+const NEED_A_STRING = new Set(["not_enrolled", "enrolment_lost", "storage_lost"]);
 const words = text.popup;
 
 document.documentElement.lang = text.language;
@@ -55,6 +64,14 @@ const pauses = h(
   h("div", { class: "pauses" }, pauseSite, pauseHour, pauseAll),
 );
 const resume = h("button", { type: "button", id: "resume" }, words.resume);
+const goOn = h("button", { type: "button", id: "continue" }, words.goOn);
+const notYou = h("button", { type: "button", id: "not-you" }, words.notYou);
+const presence = h(
+  "div",
+  { role: "group", "aria-labelledby": "presence-heading" },
+  h("h2", { id: "presence-heading" }, words.presence),
+  h("div", { class: "pauses" }, notYou, goOn),
+);
 const representative = h("a", { id: "representative" });
 const withdraw = h("a", { href: "leave.html", target: "_blank", id: "withdraw" }, words.withdraw);
 const read = h("a", { href: "welcome.html", target: "_blank", id: "read" }, words.readNotice);
@@ -67,6 +84,7 @@ byId("page").append(
   demo,
   h("div", { class: "state" }, mark, word, said, next),
   message,
+  presence,
   pauses,
   resume,
   // Above the figures, since browsers show 600 px of a popup and the way out is not to be looked for.
@@ -89,7 +107,8 @@ let shown = "";
 function show(state: PopupState): void {
   const { said: sentence, next: step } = sentencesOf(state, Date.now());
   const isEnrolled = !NOT_ENROLLED.has(state.reason);
-  const isPaused = state.state === "paused";
+  const isAsked = state.reason === "presence_unasked" || state.reason === "presence_denied";
+  const isPaused = state.state === "paused" && !isAsked;
   if (shown !== state.state) mark.replaceChildren(markOf(state.state));
   shown = state.state;
   // While recording the sentence holds a figure of each second, which nobody wants read aloud.
@@ -113,11 +132,13 @@ function show(state: PopupState): void {
     state.waitingBatches === 0 ? words.nothing : words.waitingSaid(state.waitingBatches),
   );
   say(cost, words.cost(state.costMs.toFixed(state.costMs < 10 ? 1 : 0)));
-  pauses.hidden = !isEnrolled || isPaused;
+  presence.hidden = !isAsked;
+  notYou.hidden = state.reason !== "presence_unasked";
+  pauses.hidden = !isEnrolled || isPaused || isAsked;
   pauseSite.hidden = !state.canPauseSite;
   resume.hidden = !isPaused;
   withdraw.hidden = !isEnrolled;
-  say(read, state.reason === "not_enrolled" ? words.enrol : words.readNotice);
+  say(read, NEED_A_STRING.has(state.reason) ? words.enrol : words.readNotice);
   representative.hidden = state.representative === null;
   if (state.representative !== null) {
     const { name, email } = state.representative;
@@ -154,6 +175,8 @@ onPress(pauseSite, () => change(askWorker({ kind: "pause", scope: "site" }), res
 onPress(pauseHour, () => change(askWorker({ kind: "pause", scope: "hour" }), resume));
 onPress(pauseAll, () => change(askWorker({ kind: "pause", scope: "until_resumed" }), resume));
 onPress(resume, () => change(askWorker({ kind: "resume" }), pauseHour));
+onPress(goOn, () => change(askWorker({ kind: "presence", isParticipant: true }), pauseHour));
+onPress(notYou, () => change(askWorker({ kind: "presence", isParticipant: false }), goOn));
 onPress(copy, async () => {
   const reply = await askWorker({ kind: "diagnostics" }).catch(() => null);
   if (reply === null || !reply.ok) {

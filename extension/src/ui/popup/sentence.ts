@@ -30,6 +30,9 @@ export function sentencesOf(state: PopupState, now: number): { said: string; nex
   if (state.reason === "paused_until" && state.until !== null) {
     return { said: words.pausedUntil(timeAt(state.until, now)), next };
   }
+  if (state.reason === "no_access" && state.appName !== null) {
+    return { said: words.noAccess(state.appName), next };
+  }
   if (state.reason === "not_approved" && state.host !== null) {
     return { said: words.notHere(state.host), next };
   }

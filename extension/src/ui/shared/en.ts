@@ -1,6 +1,6 @@
 /** English words of Candor's pages. Owns sentences only; a person afraid of being watched reads each of them first. */
 
-import type { StateName } from "../../shared/internal.ts";
+import type { Reason as ReasonCode, StateName } from "../../shared/internal.ts";
 import { LANGUAGE } from "../../shared/language.ts";
 import type { SignalName } from "../../shared/signals.ts";
 
@@ -87,7 +87,7 @@ interface Reason {
   readonly next: string;
 }
 
-const reasons: Readonly<Record<string, Reason>> = {
+const reasons: Readonly<Record<ReasonCode, Reason>> = {
   granted: {
     why: "You agreed to this.",
     next: "You can pause or withdraw at any time.",
@@ -104,6 +104,14 @@ const reasons: Readonly<Record<string, Reason>> = {
     why: "You paused Candor. Nothing is recorded.",
     next: "It stays so until you resume.",
   },
+  presence_unasked: {
+    why: "The screen was locked, or 8 hours passed since somebody said who is here. Nothing is recorded.",
+    next: "If you are the participant, choose Continue. If not, choose Not you?, and nothing of you is recorded.",
+  },
+  presence_denied: {
+    why: "Somebody said that they are not the participant. Nothing is recorded.",
+    next: "It stays so until the participant chooses Continue. To be on your own here, open a browser profile of yours: look for Profile in the browser's menu. Candor does not go along.",
+  },
   not_enrolled: {
     why: "You have not agreed to anything. Nothing is recorded.",
     next: "If you were given an enrolment string, you can read the notice. You need not.",
@@ -118,6 +126,10 @@ const reasons: Readonly<Record<string, Reason>> = {
   },
   no_permission: {
     why: "Your browser does not give Candor access to this app, so nothing is recorded here.",
+    next: "Open the notice and choose Yes again if you want it, or leave it as it is.",
+  },
+  no_access: {
+    why: "Candor cannot see this page. Your browser gives it no access to an app that you agreed to, so nothing is recorded there.",
     next: "Open the notice and choose Yes again if you want it, or leave it as it is.",
   },
   offline: {
@@ -161,36 +173,54 @@ const reasons: Readonly<Record<string, Reason>> = {
     next: "It goes on when it reaches the receiving side. Check the network, or leave it as it is.",
   },
   clock: {
-    why: "This computer's clock stands before the last answer of the receiving side, so Candor records nothing.",
-    next: "Set the clock, or leave it as it is.",
+    why: "This computer's clock is more than an hour wrong, or went back, so Candor records nothing.",
+    next: "Set the clock; recording goes on by itself within a minute. Or leave it as it is.",
   },
   outbox_full: {
     why: "What waits to be sent filled its space, so the oldest of it was let go, and counted.",
     next: "Check the network. Nothing else on your computer is touched.",
+  },
+  disk_full: {
+    why: "This computer's disk, or the browser's share of it, is full. Nothing is recorded until there is space.",
+    next: "Free some space; Candor tries again by itself. What was recorded before is kept.",
+  },
+  storage_failed: {
+    why: "Candor cannot read or write what it stores in this browser, so nothing is recorded.",
+    next: "Restart the browser. If this stays, remove Candor, and ask your representative for a new enrolment string if you still want to take part.",
+  },
+  storage_lost: {
+    why: "What Candor stored in this browser was deleted or damaged: your agreement, its keys, and what waited to be sent. Nothing is recorded.",
+    next: "You need not do anything. If you still want to take part, ask your representative for a new enrolment string.",
   },
   policy_changed: {
     why: "The programme's terms changed in a way you have not agreed to. Nothing is recorded.",
     next: "Ask your representative what changed. You need not agree.",
   },
   upgrade_required: {
-    why: "This version of Candor is no longer accepted, so nothing is recorded.",
-    next: "Update the extension, or ask whoever gave it to you.",
+    why: "Candor here and at the receiving side are of versions that do not fit together, so nothing is recorded.",
+    next: "Update the extension, or ask whoever gave it to you. If it is the newest, the other side has to be updated; Candor asks again by itself.",
   },
   enrolment_lost: {
     why: "The receiving side no longer knows this browser, so nothing is recorded.",
     next: "Ask your representative for a new enrolment string.",
   },
+  unknown: {
+    why: "Something went wrong that this version of Candor has no words for. Nothing is recorded.",
+    next: "Copy the diagnostics and show them to whoever gave you Candor.",
+  },
+};
+
+const unknownReason: Reason = {
+  why: "Candor does not know its own state, so treat it as recording.",
+  next: "Copy the diagnostics and show them to whoever gave you Candor.",
 };
 
 export const en = {
   language: LANGUAGE,
   signals,
   states,
-  reasons,
-  unknownReason: {
-    why: "Candor does not know its own state, so treat it as recording.",
-    next: "Copy the diagnostics and show them to whoever gave you Candor.",
-  },
+  reasons: reasons as Readonly<Record<string, Reason>>,
+  unknownReason,
   asyncFailed:
     "Candor's background part did not answer. Close this page, open it again, and if that does not help restart the browser. (no_answer)",
   withCode: (message: string, code: string) => `${message} (${code})`,
@@ -216,6 +246,11 @@ export const en = {
     pauseHour: "For an hour",
     pauseAll: "Until I resume",
     resume: "Resume",
+    presence: "Recording for this device's participant.",
+    notYou: "Not you?",
+    goOn: "Continue",
+    noAccess: (apps: string) =>
+      `Candor cannot see this page. Your browser gives it no access to ${apps}, which you agreed to, so nothing is recorded there.`,
     withdraw: "Withdraw …",
     readNotice: "Read the notice",
     enrol: "Enter an enrolment string",
@@ -273,6 +308,8 @@ export const en = {
     purposes: "What for:",
     never:
       "Never for appraisal: no page, interface or data set gives anyone else figures about one person.",
+    oneProfile:
+      "One browser profile takes part in one programme, for one person. If others use this profile too, nothing of them is to be recorded: after each screen lock, and after 8 hours, Candor records nothing until somebody answers whether it is still you.",
     free: "Taking part is your choice. Nobody using Candor can see who said yes and who said no.",
 
     whatHeading: "What would be recorded",

@@ -49,6 +49,7 @@ export function whoAsks(policy: Policy): HTMLElement {
     h("p", {}, words.never),
     h("p", {}, words.eligible(policy.eligible)),
     h("p", {}, words.free),
+    h("p", { id: "one-profile" }, words.oneProfile),
   );
 }
 
