@@ -16,8 +16,8 @@ ARGS ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e)
-TYPED := relay $(wildcard tests/support)
+SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e tests/real_apps)
+TYPED := relay $(wildcard tests/support tests/real_apps)
 
 CHECKS := check-ruff check-mypy check-layers check-docker check-biome check-tsc check-dist
 
@@ -83,6 +83,7 @@ lock: ## write the lock files anew from pyproject.toml and package.json (needs u
 	@$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	@$(LOCK) --group build --output-file requirements-build.lock
 	@$(LOCK) --group bench --output-file requirements-bench.lock
+	@$(LOCK) --group apps --output-file requirements-apps.lock
 	@cd tests/bench && npm install --package-lock-only --loglevel=error
 	@cd extension && npm install --package-lock-only --loglevel=error
 

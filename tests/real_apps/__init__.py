@@ -1,0 +1,1 @@
+"""Real apps that no one here wrote, worked in with the extension on."""
