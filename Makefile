@@ -9,8 +9,10 @@ BIN := .venv/bin
 NPX := ./node_modules/.bin
 # The browser that .ci/setup found, read when a recipe runs.
 BROWSER = CANDOR_CHROMIUM="$$(cat var/setup/chromium)"
-# `make test ARGS="-k gate"` hands arguments to pytest.
+# `make test ARGS="-k gate"` hands arguments to pytest; `make test ONLY=tests/unit/test_gate.py` runs
+# one file or folder.
 ARGS ?=
+ONLY ?=
 
 # Locks hold versions and hashes, and no word on where they came from.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -68,9 +70,9 @@ check-tsc:
 check-dist:
 	@cd extension && node build.mjs && node size.mjs && node lint.mjs
 
-test: setup build ## unit, vectors, guarantees, end to end (ARGS="..." goes to pytest)
-	@cd extension && $(NPX)/vitest run
-	@$(BROWSER) $(PY) -m pytest $(SUITES) $(ARGS)
+test: setup build ## unit, vectors, guarantees, end to end (ONLY=FILE for one of them, ARGS="..." for pytest)
+	@$(if $(ONLY),,cd extension && $(NPX)/vitest run)
+	@$(BROWSER) $(PY) -m pytest $(or $(ONLY),$(SUITES)) $(ARGS)
 
 bench: setup build ## cost and throughput beside peers, 10 minutes (CANDOR_EFFORT=full: an hour)
 	@$(BROWSER) $(PY) -m tests.bench $(ARGS)
