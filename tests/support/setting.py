@@ -33,6 +33,10 @@ SIGNALS = (
 )
 
 
+def _recording(authority: Authority) -> Proxy:
+    return Proxy(authority, target_port=0)
+
+
 @dataclass(frozen=True)
 class Programme:
     """What differs between settings.
@@ -44,6 +48,7 @@ class Programme:
         serve: What is started instead of `python -m relay`; only a sabotage needs it.
         extension: Folder of the built extension.
         pages: Pages of a test's own, by path, served on every host.
+        proxy: Makes what stands on the relay's origin.
     """
 
     apps: Sequence[str] = (CRM, WIKI)
@@ -52,6 +57,7 @@ class Programme:
     serve: Sequence[str] = ("-m", "relay")
     extension: Path = SHIPPED
     pages: tuple[tuple[str, Callable[[web.Request], str]], ...] = ()
+    proxy: Callable[[Authority], Proxy] = _recording
 
 
 class Setting:
@@ -69,7 +75,7 @@ class Setting:
         self.canaries = Canaries(seed)
         self.authority = Authority(folder / "authority")
         self.apps = Apps(self.authority, self.canaries, dict(self.programme.pages))
-        self.proxy = Proxy(self.authority, target_port=0)
+        self.proxy = self.programme.proxy(self.authority)
         self._stack = contextlib.ExitStack()
         self._browsers = 0
         self._readings = 0
