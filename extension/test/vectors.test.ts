@@ -12,7 +12,9 @@ import { type Bytes, fromHex, hex } from "../src/shared/bytes.ts";
 import { canonical, readCanonical } from "../src/shared/canonical.ts";
 import { type Columns, decodeColumns, encodeColumns } from "../src/shared/columns.ts";
 import { parseEnrolment } from "../src/shared/enrolment.ts";
+import { decodeAnswer, encodeBody, encodeRequest, FRAMES_LABEL } from "../src/shared/exchange.ts";
 import { decodeDevice, decodeRelay, encodeMessage, typeOf } from "../src/shared/messages.ts";
+import { decode as decodeValue } from "../src/shared/msgpack.ts";
 import {
   POLICY_LABEL,
   POLICY_ROLES,
@@ -216,6 +218,31 @@ const KINDS: Readonly<Record<string, Kind>> = {
       const valid = await isSigned(key, signature, fields.text("label"), ...parts(fields));
       expect(valid).toBe(fields.flag("valid"));
     },
+  },
+  exchange_request: {
+    keys: ["key", "origin", "exchange", "counter", "frames", "request"],
+    run: async (fields) => {
+      const request = decodeValue(fields.bytes("request")) as readonly Uint8Array[];
+      const [exchange, counter] = [fields.bytes("exchange"), Number(fields.value("counter"))];
+      const frames = fields.list("frames").map((frame) => unhex(String(frame)));
+      const [signature, body] = [request[2] as Bytes, encodeBody(frames)];
+      expect(hex(encodeRequest(exchange, counter, signature, body))).toBe(fields.text("request"));
+      const signed = [fields.text("origin"), exchange, counter, await sha256(body)] as const;
+      const valid = await isSigned(fields.bytes("key"), signature, FRAMES_LABEL, ...signed);
+      expect(valid).toBe(true);
+    },
+  },
+  exchange_answer: {
+    keys: ["answer", "frames", "close"],
+    run: (fields) => {
+      const { frames, close } = decodeAnswer(fields.bytes("answer"));
+      expect(frames.map(hex)).toEqual(fields.list("frames"));
+      expect(close).toBe(fields.value("close"));
+    },
+  },
+  exchange_answer_refused: {
+    keys: ["answer"],
+    run: (fields) => expect(codeOf(() => decodeAnswer(fields.bytes("answer")))).toBe("malformed"),
   },
   words: {
     keys: ["key", "words"],

@@ -34,6 +34,7 @@ _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _SERVER_FAULT: Final = 500
 _TIMEOUT: Final = 4408
+_MAX_CLOSE: Final = 4_999
 
 
 class LineEndedError(Exception):
@@ -249,14 +250,24 @@ async def _try(web: Web, path: str, body: bytes) -> tuple[list[bytes], int] | No
     if status != _OK:
         raise LineEndedError(_TIMEOUT if status in {_NOT_FOUND, _CONFLICT} else None)
     try:
-        found = unpack_array(answer)
+        return read_answer(answer)
     except ProtocolError:
         return None  # something on the way answered, not the relay
-    match found:
-        case [list() as frames, int() | None as code] if all(type(f) is bytes for f in frames):
-            return [bytes(frame) for frame in frames], code or 0
-        case _:
-            return None
+
+
+def read_answer(answer: bytes) -> tuple[list[bytes], int]:
+    """Read the answer to a request: its frames, and the close code or 0.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    found = unpack_array(answer)
+    frames, code = found if len(found) == len(("frames", "close")) else (None, 0)
+    is_ended = type(code) is int and 0 < code <= _MAX_CLOSE
+    is_whole = isinstance(frames, list) and all(type(frame) is bytes for frame in frames)
+    if not (is_whole and (code is None or is_ended)):
+        raise ProtocolError("The answer to a request is not a relay's.")
+    return list(frames), code or 0
 
 
 def _nonce_of(frame: bytes) -> bytes:

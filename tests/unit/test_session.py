@@ -32,6 +32,7 @@ from relay.protocol.effects import (
     Send,
     Settle,
     State,
+    Transport,
     VerifyEnrol,
     VerifyHello,
 )
@@ -163,6 +164,36 @@ def test_a_challenge_lasts_ten_seconds(message: m.Message) -> None:
 def test_another_version_is_told_to_upgrade() -> None:
     other = m.Hello(b"k" * 32, b"s" * 16, "pilot", None, b"p" * 32, 2, 1, None, b"x" * 64)
     assert send(new(), other) == (Close(Fault.UPGRADE_REQUIRED),)
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_a_hello_says_how_it_travels(transport: Transport) -> None:
+    for said in Transport:
+        session = Session(NONCE, now_ms=0, credit=4, transport=transport)
+        hello = m.Hello(
+            b"k" * 32, b"s" * 16, "pilot", None, b"p" * 32, 1, int(said), None, b"x" * 64
+        )
+        expected = VerifyHello(hello, NONCE) if said is transport else Close(Fault.MALFORMED)
+        assert send(session, hello) == (expected,)
+
+
+def test_a_session_owes_an_answer_until_it_gave_it() -> None:
+    session = new()
+    assert not session.owes
+    send(session, ENROL)
+    assert session.owes
+    session.enrolled(m.Refusal(33, "code_spent"), NONCE, 0)
+    assert not session.owes
+    send(session, HELLO)
+    assert session.owes
+    session.greeted(welcome())
+    assert not session.owes
+    send(session, PING)
+    assert not session.owes
+    send(session, batch(1))
+    assert session.owes
+    session.settled([stored(1)])
+    assert not session.owes
 
 
 def test_results_that_come_too_late_change_nothing() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.vectors import (
     make_columns,
     make_documents,
+    make_exchanges,
     make_frames,
     make_keys,
     make_sessions,
@@ -31,6 +32,7 @@ def vectors() -> dict[str, Vector]:
         make_keys.make(),
         make_columns.make(),
         make_documents.make(),
+        make_exchanges.make(),
         make_sessions.make(),
     ):
         assert name not in found, f"two vectors are named {name}"

@@ -64,6 +64,7 @@ DEVICE: dict[str, tuple[Json, ...]] = {
         _SIGNATURE,
     ),
     "hello_with_receipt": (32, _HASH, _ID, PROGRAMME, _HASH, _HASH, 1, 1, None, _SIGNATURE),
+    "hello_over_https": (32, _HASH, _ID, PROGRAMME, _HASH, _HASH, 1, 2, None, _SIGNATURE),
     "enrol": (
         33,
         _HASH,
@@ -102,6 +103,12 @@ DEVICE: dict[str, tuple[Json, ...]] = {
 _BATCH = DEVICE["batch"]
 _ACK = RELAY["ack_with_refused"]
 
+
+def _hello(transport: int) -> bytes:
+    """Return a hello that states this transport."""
+    return packed(*DEVICE["hello_with_receipt"][:7], transport, None, _SIGNATURE)
+
+
 MALFORMED: dict[str, tuple[str, str, bytes]] = {
     "trailing_bytes": ("device", "Nothing may follow the array", packed(39, 1) + b"\x00"),
     "empty": ("device", "A frame is not empty", b""),
@@ -127,6 +134,8 @@ MALFORMED: dict[str, tuple[str, str, bytes]] = {
     "missing_position": ("device", "Positions are counted", packed(38, 1, 2)),
     "reserved_not_nil": ("relay", "Reserved positions are nil", packed(1, _HASH, 1, 0)),
     "other_version": ("relay", "A challenge has version 1", packed(1, _HASH, 2, None)),
+    "transport_zero": ("device", "Transports are 1 and 2", _hello(0)),
+    "transport_three": ("device", "Transports are 1 and 2", _hello(3)),
     "short_nonce": (
         "device",
         "bin(12) has exactly 12 bytes",

@@ -86,6 +86,27 @@ SIGNED: dict[str, tuple[str, str, Parts]] = {
             None,
         ),
     ),
+    "hello_over_https": (
+        "device",
+        "candor/v1/hello",
+        (
+            drawn("challenge"),
+            RELAY,
+            PROGRAMME,
+            _STREAM,
+            hashed("candor/v1/device", _DEVICE),
+            _RECEIPT_HASH,
+            _POLICY_HASH,
+            1,
+            2,
+            None,
+        ),
+    ),
+    "frames": (
+        "device",
+        "candor/v1/frames",
+        (RELAY, drawn("challenge"), 7, hashlib.sha256(drawn("frames", 90)).digest()),
+    ),
     "hello_before_any_receipt": (
         "device",
         "candor/v1/hello",

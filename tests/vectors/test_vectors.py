@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from relay.client import parse_enrolment
+from relay.client.codec import pack_array
+from relay.client.lines import read_answer
 from relay.client.wire import pack, unpack
 from relay.consent.allowlist import Match, NoMatch, match_app
 from relay.consent.canonical import canonical, read_canonical
@@ -25,6 +27,8 @@ from relay.errors import (
     SignatureError,
 )
 from relay.protocol.columns import decode_columns, encode_columns
+from relay.protocol.effects import Fault
+from relay.protocol.exchange import LABEL, read_frames, read_request, write_answer
 from relay.protocol.messages import decode_device, decode_relay, encode
 from relay.protocol.transcript import (
     batch_binding,
@@ -115,6 +119,29 @@ class Runners:
     def signature(key: str, label: str, parts: Json, signature: str, *, valid: bool) -> None:
         given = bytes.fromhex(key), bytes.fromhex(signature)
         assert is_valid(*given, label, *_parts(parts)) == valid
+
+    @staticmethod
+    def exchange_request(
+        key: str, origin: str, exchange: str, counter: int, frames: list[str], request: str
+    ) -> None:
+        asked, sent = read_request(bytes.fromhex(request)), [bytes.fromhex(one) for one in frames]
+        assert (asked.exchange.hex(), asked.counter) == (exchange, counter)
+        assert list(read_frames(asked.body)) == sent
+        parts = asked.signed_parts(origin)
+        assert is_valid(bytes.fromhex(key), asked.signature, LABEL, *parts)
+        packed = pack_array(asked.exchange, counter, asked.signature, pack_array(*sent))
+        assert packed.hex() == request
+
+    @staticmethod
+    def exchange_answer(answer: str, frames: list[str], close: int | None) -> None:
+        said = tuple(bytes.fromhex(one) for one in frames)
+        assert write_answer(said, None if close is None else Fault(close)).hex() == answer
+        assert read_answer(bytes.fromhex(answer)) == (list(said), close or 0)
+
+    @staticmethod
+    def exchange_answer_refused(answer: str) -> None:
+        with pytest.raises(ProtocolError):
+            read_answer(bytes.fromhex(answer))
 
     @staticmethod
     def words(key: str, words: list[str]) -> None:
