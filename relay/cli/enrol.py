@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from relay.cli.drafts import load_draft
-from relay.errors import SignatureError
 from relay.vault.codes import enrolment_string, new_code
 from relay.vault.keys import load_keys
+from relay.vault.signatures import check_own_keys
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -28,13 +28,10 @@ def enrol() -> None:
 @click.option("--policy", "policy_file", type=_FILE, required=True, help="The published policy.")
 def codes(count: int, key_file: Path, policy_file: Path) -> None:
     """Print single-use enrolment strings, one a line; each enrols one device."""
-    signer = load_keys(key_file).signing("codes")
+    keys = load_keys(key_file)
+    signer = keys.signing("codes")
     policy = load_draft(policy_file).policy
-    if signer.public != policy.key("codes"):
-        raise SignatureError(
-            "The policy names another key for issuing codes, so the relay would refuse these. "
-            "Use the key file of the representative that the policy names."
-        )
+    check_own_keys(policy, keys)
     for _ in range(count):
         click.echo(
             enrolment_string(

@@ -12,6 +12,7 @@ import msgspec
 
 from relay.cli.drafts import load_draft, load_faults
 from relay.client.web import Web, tls_context
+from relay.consent.document import KEY_NAMES
 from relay.consent.draft import Draft
 from relay.consent.origins import origin_fault
 from relay.consent.policy import policy_hash
@@ -95,9 +96,10 @@ def publish(
 
 
 def _say(draft: Draft) -> None:
-    """Print what a policy means, its hash, and the words of both policy keys."""
+    """Print what a policy means, its hash, and the words of every key it names."""
     for sentence in policy_sentences(draft.policy):
         click.echo(f"  {sentence}")
-    for role in ("controller", "representative"):
-        click.echo(f"  Key of the {role}: {' '.join(key_words(draft.policy.key(role)))}")
+    click.echo("  Its keys, in words; compare yours with `candor keys words`:")
+    for name in KEY_NAMES:
+        click.echo(f"    {name:15}{' '.join(key_words(draft.policy.key(name)))}")
     click.echo(f"Policy {policy_hash(draft.body).hex()}")

@@ -13,6 +13,9 @@ import msgspec
 from relay.errors import InputError
 from relay.model import MAX_INT
 
+MAX_DEPTH = 16
+"""Lists and objects inside one another; no document of ours has more than five."""
+
 
 def canonical(value: object) -> bytes:
     """Encode a document in its only form.
@@ -21,12 +24,13 @@ def canonical(value: object) -> bytes:
         value: Mappings with ASCII keys, sequences, text, booleans and integers of 53 bits.
 
     Raises:
-        InputError: Something in it has no canonical form: a float, a null, a large integer.
+        InputError: Something in it has no canonical form: a float, a null, a large integer, or
+            more than `MAX_DEPTH` lists and objects inside one another.
 
     Source: RFC 8785, restricted to the values whose form no two libraries disagree on.
     """
     return json.dumps(
-        _plain(value, "$"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        _plain(value, "$", MAX_DEPTH), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     ).encode()
 
 
@@ -48,7 +52,11 @@ def read_canonical(body: bytes, *, max_bytes: int) -> object:
         raise InputError(
             "The document is not JSON. Write it again with the tool that made it."
         ) from None
-    if canonical(value) != body:
+    try:
+        is_canonical = canonical(value) == body
+    except InputError:  # says where, in the words of whoever sent this
+        is_canonical = False
+    if not is_canonical:
         raise InputError(
             "The document is JSON, but not in canonical form: keys sorted, no white space, each "
             "key once. Write it again with `candor policy check`, and do not edit the result."
@@ -56,7 +64,7 @@ def read_canonical(body: bytes, *, max_bytes: int) -> object:
     return value
 
 
-def _plain(value: object, path: str) -> object:
+def _plain(value: object, path: str, depth: int) -> object:
     """Copy a value as plain dicts and lists, refusing whatever has no canonical form."""
     match value:
         case bool():
@@ -67,15 +75,20 @@ def _plain(value: object, path: str) -> object:
         case str():
             if not any("\ud800" <= char <= "\udfff" for char in value):
                 return value
-        case Mapping():
-            return {_key(key, path): _plain(item, f"{path}.{key}") for key, item in value.items()}
-        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
-            return [_plain(item, f"{path}[{number}]") for number, item in enumerate(value)]
+        case Mapping() if depth:
+            return {
+                _key(key, path): _plain(item, f"{path}.{key}", depth - 1)
+                for key, item in value.items()
+            }
+        case Sequence() if depth and not isinstance(value, bytes | bytearray | memoryview):
+            return [
+                _plain(item, f"{path}[{number}]", depth - 1) for number, item in enumerate(value)
+            ]
         case _:
             pass
     raise InputError(
         f"{path} has no canonical form. Use text, whole numbers below 2^53, true, false, lists "
-        "and objects."
+        f"and objects, at most {MAX_DEPTH} inside one another."
     )
 
 

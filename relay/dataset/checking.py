@@ -36,6 +36,7 @@ class SkipReason(enum.StrEnum):
     POLICY_UNVERIFIED = "policy_unverified"
     RECEIPT_UNVERIFIED = "receipt_unverified"
     OTHER_DEVICE = "other_device"
+    OUTSIDE_WINDOW = "outside_window"
     NOT_GRANTED = "not_granted"
     WRONG_RECIPIENT = "wrong_recipient"
     NOT_UNLOCKED = "not_unlocked"
@@ -86,18 +87,21 @@ class Evidence:
     def __init__(self, reader: Reader, pinned: PinnedKeys) -> None:
         self._reader = reader
         self._pinned = pinned
+        self._current: Policy | None = None
         self._policies: dict[bytes, Policy | None] = {}
         self._receipts: dict[bytes, Receipt | None] = {}
         self._rows: dict[bytes, ReceiptRow] = {}
 
     def current_policy(self) -> Policy:
-        """Fetch and verify the policy in force.
+        """Fetch and verify the policy in force, once.
 
         Raises:
             SignatureError: It is not signed by both pinned keys.
             CandorError: It cannot be fetched or is malformed.
         """
-        return verify_pinned(self._reader, None, self._pinned)
+        if self._current is None:
+            self._current = verify_pinned(self._reader, None, self._pinned)
+        return self._current
 
     def gather(self, rows: Iterable[SegmentRow]) -> None:
         """Fetch the receipts of these segments at once."""
@@ -106,11 +110,14 @@ class Evidence:
             self._rows.setdefault(row.hash, row)
 
     def check(self, row: SegmentRow, request: Request) -> Checked | SkipReason:
-        """Verify everything a segment stands on.
+        """Verify everything a segment stands on, and that the policy in force still allows it.
 
         Args:
             row: As the relay told it.
             request: Verified by `check_request`.
+
+        Raises:
+            CandorError: The policy in force cannot be fetched or does not verify.
         """
         if not request.covers(row.app, row.day):
             return SkipReason.OUTSIDE_REQUEST
@@ -122,9 +129,13 @@ class Evidence:
             return SkipReason.RECEIPT_UNVERIFIED
         if stream_id(receipt.device_key, row.stream_salt) != row.stream:
             return SkipReason.OTHER_DEVICE
-        app = policy.app(row.app)
-        allowed = Signal(0) if app is None else app.signals_bits & receipt.granted(row.app)
-        signals = allowed & group_signals(row.group)
+        in_force = self.current_policy()
+        if not all(one.first_day <= row.day <= one.last_day for one in (policy, in_force)):
+            return SkipReason.OUTSIDE_WINDOW
+        signals = receipt.granted(row.app) & group_signals(row.group)
+        for one in (policy, in_force):
+            app = one.app(row.app)
+            signals &= Signal(0) if app is None else app.signals_bits
         if not signals:
             return SkipReason.NOT_GRANTED
         recipients = key_id(policy.key("inner")), key_id(policy.key("outer"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from relay.consent.canonical import canonical, read_canonical
 from relay.consent.document import Policy, day_number, decode_key, encode_key
@@ -33,7 +34,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     apps: tuple[int, ...]
     first_day: str
     format: Literal["candor-request-v1"]
-    id: str
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{32}\\Z")]
     last_day: str
     programme: str
     purpose: str
@@ -184,10 +185,10 @@ def request_sentences(request: Request, policy: Policy) -> list[str]:
     ]
     return [
         f"Programme: {request.programme}",
-        f"Purpose:   {request.purpose}",
         f"Apps:      {'; '.join(names)}",
         f"Days:      {request.first_day} to {request.last_day} (UTC, by arrival at the relay)",
         f"Request:   {request.id}",
+        f"Purpose, in the researcher's own words: {request.purpose}",
     ]
 
 
@@ -206,6 +207,8 @@ def _parse_body(body: bytes) -> Request:
     if not request.apps or list(request.apps) != sorted(set(request.apps)):
         raise InputError("The request names no app, or one twice. Name each once.")
     purpose = request.purpose
-    if not purpose.isprintable() or not 1 <= len(purpose.strip()) <= _MAX_PURPOSE_CHARS:
+    if not purpose.isprintable() or not 1 <= len(purpose) <= _MAX_PURPOSE_CHARS:
         raise InputError("A request needs a purpose: one line of 1 to 1000 characters.")
+    if purpose != " ".join(purpose.split()):
+        raise InputError("Write the purpose with single spaces; runs of them could hide words.")
     return request

@@ -52,17 +52,32 @@ def sign_policy(body: bytes, policy: Policy, keys: KeyFile) -> PolicySignature:
                 "of the representative."
             )
     check_sealing_keys(policy)
-    if key.public != policy.key(role):
-        raise SignatureError(
-            f"The policy names another key for the {role}. Sign with the key that it names, or "
-            "put this one's public part into the policy."
-        )
+    check_own_keys(policy, keys)
     return PolicySignature(
         format="candor-signature-v1",
         role=role,
         policy=sha256(body).hex(),
         signature=encode_key(key.sign(LABEL, role, body)),
     )
+
+
+def check_own_keys(policy: Policy, keys: KeyFile) -> None:
+    """Check that a policy names every key of this holder, the reading key above all.
+
+    Whoever signs a policy that names somebody else's reading key as theirs signs away their part in
+    reading: the other key holder could then read alone.
+
+    Raises:
+        SignatureError: The policy names another key for one of this role's.
+    """
+    own = keys.public()
+    for name in own.keys:
+        if own.key(name) != policy.key(name):
+            raise SignatureError(
+                f"keys.{name}: the policy names another key than yours for the {keys.role}. Sign "
+                "nothing until you know who put it there; your own public part belongs there.",
+                code="other_key",
+            )
 
 
 def check_sealing_keys(policy: Policy) -> None:
@@ -93,7 +108,7 @@ def read_signature(path: Path) -> PolicySignature:
         raise InputError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
     try:
         return msgspec.json.decode(data, type=PolicySignature)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InputError(
             f"{path} is no policy signature. Give a file that `candor policy sign` wrote."
         ) from None

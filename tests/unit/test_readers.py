@@ -13,6 +13,8 @@ import pytest
 
 from relay.client import Device, Web, tls_context
 from relay.client.codec import pack_array
+from relay.consent.canonical import canonical
+from relay.consent.document import encode_key
 from relay.dataset.checking import Evidence, PinnedKeys, SkipReason, trust_own_policy
 from relay.dataset.opening import Opened, Tally, Validated, open_everything, validate
 from relay.dataset.reading import Reader, ReceiptRow, SegmentRow
@@ -312,6 +314,53 @@ def test_a_segment_passed_off_as_another_apps_stays_sealed(
     assert len(plan.segments) == 2
     data = peel(plan, representative.opening("outer"), representative.signing("representative"))
     assert json.loads(data.splitlines()[0])["skipped"] == {"unopenable": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"apps": "no pointer, click and key timing"}, SkipReason.NOT_GRANTED),
+        ({"window": "ended"}, SkipReason.OUTSIDE_WINDOW),
+    ],
+)
+def test_what_the_policy_in_force_took_back_stays_closed(
+    relay: Relay,
+    representative: KeyFile,
+    asked: SignedRequest,
+    changed: dict[str, object],
+    reason: SkipReason,
+) -> None:
+    reader = unlocker(relay, representative)
+    evidence = Evidence(reader, pinned(relay, representative))
+    policy = evidence.current_policy()
+    if "apps" in changed:
+        apps = [msgspec.structs.replace(app, signals=["scroll"]) for app in policy.apps]
+        narrowed = msgspec.structs.replace(policy, apps=apps)
+    else:
+        window = msgspec.structs.replace(policy.window, last_day=policy.window.first_day)
+        earlier = msgspec.structs.replace(window, first_day="2020-01-01", last_day="2020-01-02")
+        narrowed = msgspec.structs.replace(policy, window=earlier)
+    evidence._current = narrowed  # noqa: SLF001 - as if both keys had signed it
+    plan = prepare(reader, evidence, asked)
+    assert plan.segments == []
+    assert plan.skipped == {reason: 2}
+
+
+@pytest.mark.parametrize(
+    "number", ["\x1b[3F\x1b[JApps: Wiki", "", "A" * 32, "a" * 33, "a" * 32 + "\n"]
+)
+def test_a_request_cannot_write_on_the_representatives_screen(
+    relay: Relay, representative: KeyFile, research: KeyFile, asked: SignedRequest, number: str
+) -> None:
+    body = canonical(json.loads(asked.body) | {"id": number})
+    forged = msgspec.structs.replace(
+        asked,
+        body=body.decode(),
+        signature=encode_key(research.signing("requests").sign("candor/v1/request", body)),
+    )
+    reader = unlocker(relay, representative)
+    with pytest.raises(InputError, match="malformed field"):
+        prepare(reader, Evidence(reader, pinned(relay, representative)), forged)
 
 
 def test_other_pinned_keys_unlock_nothing(

@@ -64,8 +64,17 @@ def test_other_roles_do_not_sign(role: str) -> None:
 
 
 def test_a_key_that_the_policy_does_not_name_does_not_sign() -> None:
-    with pytest.raises(SignatureError, match="another key for the controller"):
+    with pytest.raises(SignatureError, match=r"keys\.controller: the policy names another key"):
         sign_policy(BODY, POLICY, new_keys("controller"))
+
+
+@pytest.mark.parametrize("name", ["outer", "codes", "cosigning"])
+def test_a_holder_does_not_sign_away_a_key_of_their_own(name: str) -> None:
+    """The right signing key beside somebody else's reading key is no policy to sign."""
+    other = new_keys("representative").public().keys[name]
+    body = canonical(policy_document(keys=NAMED | {name: other}))
+    with pytest.raises(SignatureError, match=rf"keys\.{name}: the policy names another key"):
+        sign_policy(body, parse_policy(body), KEYS["representative"])
 
 
 @pytest.mark.parametrize("name", ["inner", "outer"])
