@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgpack  # type: ignore[import-untyped]
@@ -21,16 +23,16 @@ from playwright.sync_api import Playwright
 from relay.client import Device, tls_context
 from relay.errors import CandorError
 from relay.model import Signal
-from relay.vault.keys import load_keys
+from relay.vault.keys import load_keys, load_public, new_keys
 from relay.vault.seal import OpeningKey
 from tests.support.apps import CRM
 from tests.support.aside import aside
 from tests.support.human import Hand
 from tests.support.pages import agree_by_message, settled
 from tests.support.person import Person
-from tests.support.relay import CandorFailedError, Relay
+from tests.support.relay import ROOT, CandorFailedError, Relay, environment
 from tests.support.rogue import RogueDevice
-from tests.support.sabotage import sabotaged_extension
+from tests.support.sabotage import sabotaged_extension, sabotaged_relay
 from tests.support.setting import SIGNALS, Programme, Setting
 from tests.support.thief import opened
 
@@ -144,6 +146,65 @@ def unpadded(string: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def test_the_representative_does_not_sign_away_their_reading_key(
+    recorded: Setting, tmp_path: Path
+) -> None:
+    """The right signing key beside another outer key would let the researchers read alone."""
+    assert "keys.outer: the policy names another key" in signing_another_outer_key(
+        recorded.relay, tmp_path, command=("-m", "relay")
+    )
+
+
+def signing_another_outer_key(relay: Relay, folder: Path, command: Sequence[str]) -> str:
+    """Have the representative sign a policy with somebody else's outer key; return what it said."""
+    own = load_public(relay.keys / "representative.pub.json").keys["outer"]
+    other = new_keys("representative").public().keys["outer"]
+    draft = folder / "policy.toml"
+    text = relay.policy.read_text("utf-8")
+    assert own in text
+    draft.write_text(text.replace(own, other), "utf-8")
+    key = relay.keys / "representative.key.json"
+    done = subprocess.run(
+        [sys.executable, *command, "policy", "sign", str(draft), "--key", str(key), "--yes"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stderr if done.returncode else "signed"
+
+
+@pytest.mark.parametrize("pins", ["fingerprint", "relay"])
+def test_the_extension_believes_no_policy_but_the_pinned_one(
+    recorded: Setting, driver: Playwright, pins: str
+) -> None:
+    with pytest.raises(LookupError, match=f"wrong_{pins}"):
+        offer(recorded, driver, pins)
+
+
+def offer(setting: Setting, driver: Playwright, pins: str) -> None:
+    """Enrol a browser with a string that pins something else.
+
+    Raises:
+        LookupError: The extension refused; the message names its reason.
+    """
+    relay = setting.relay
+    origin, fingerprint, *rest = msgpack.unpackb(unpadded(relay.codes()[0]))
+    if pins == "fingerprint":
+        fingerprint = bytes(reversed(fingerprint))
+    else:
+        origin = origin.replace("127.0.0.1", "localhost")
+    packed = base64.urlsafe_b64encode(msgpack.packb([origin, fingerprint, *rest]))
+    browser = setting.browser(driver)
+    try:
+        enrolment = f"candor1.{packed.rstrip(b'=').decode()}"
+        browser.ask({"kind": "offer", "enrolment": enrolment})
+    finally:
+        browser.close()
+
+
 # ------------------------------------------------------------------------------------ sabotage
 
 
@@ -162,3 +223,19 @@ def test_sabotage_a_device_that_leaves_out_the_outer_layer_is_seen(
     work(setting, driver)
     files = stolen(setting.relay, tmp_path / "files")
     assert opened(files, [holders(setting.relay)["research"]]) != []
+
+
+def test_sabotage_an_extension_that_checks_no_fingerprint_is_seen(
+    make_setting: Callable[..., Setting], driver: Playwright, tmp_path: Path
+) -> None:
+    unchecked = ("background/policies.ts", "!equal(pinned, enrolment.fingerprint)", "false")
+    trusting = sabotaged_extension(tmp_path / "built", unchecked)
+    offer(make_setting(Programme(extension=trusting)), driver, "fingerprint")
+
+
+def test_sabotage_a_tool_that_checks_no_own_key_is_seen(recorded: Setting, tmp_path: Path) -> None:
+    careless = sabotaged_relay(
+        "import relay.vault.signatures as signatures",
+        "signatures.check_own_keys = lambda *_: None",
+    )
+    assert signing_another_outer_key(recorded.relay, tmp_path, careless) == "signed"
