@@ -9,6 +9,9 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from relay.errors import ProtocolError
 
+_MAX_ITEMS = 4_096
+"""In one list; no message has more, and the library makes room for what a list only claims."""
+
 
 def pack_array(*items: object) -> bytes:
     """Encode items as one array."""
@@ -23,7 +26,9 @@ def unpack_array(packed: bytes) -> list[object]:
         ProtocolError: It is no msgpack array, or bytes follow it.
     """
     try:
-        array = msgpack.unpackb(packed, raw=False, use_list=True)
+        array = msgpack.unpackb(
+            packed, raw=False, use_list=True, max_array_len=_MAX_ITEMS, max_map_len=0
+        )
     except (ValueError, msgpack.UnpackException):
         raise ProtocolError("The other side sent bytes that are not msgpack.") from None
     if not isinstance(array, list):

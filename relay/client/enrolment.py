@@ -13,6 +13,11 @@ from relay.client.codec import pack_array, unpack_array
 from relay.consent.origins import is_loopback, origin_fault
 from relay.errors import InputError, ProtocolError
 
+_WHITE_SPACE: Final = (
+    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What the extension's language trims, a byte order mark included."""
 _PREFIX: Final = "candor1."
 _MAX_CHARS: Final = 1_024
 _MAX_ORIGIN_BYTES: Final = 255
@@ -40,7 +45,7 @@ def parse_enrolment(text: str) -> Enrolment:
     Raises:
         InputError: It is not a whole enrolment string.
     """
-    line = text.strip()
+    line = text.strip(_WHITE_SPACE)
     if not line.startswith(_PREFIX) or len(line) > _MAX_CHARS:
         raise _unusable()
     encoded = line.removeprefix(_PREFIX)

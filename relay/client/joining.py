@@ -38,8 +38,11 @@ def read_signed_policy(answer: bytes) -> SignedPolicy:
     Raises:
         ProtocolError: It is no signed policy.
     """
-    match unpack_array(answer):
-        case [bytes() as body, bytes() as controller, bytes() as representative]:
+    parts = unpack_array(answer)
+    match parts:
+        case [bytes() as body, bytes() as controller, bytes() as representative] if wire.is_policy(
+            parts
+        ):
             return SignedPolicy(body, controller, representative)
         case _:
             raise ProtocolError("The relay answered with something that is no signed policy.")

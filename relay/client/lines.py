@@ -261,13 +261,13 @@ def read_answer(answer: bytes) -> tuple[list[bytes], int]:
     Raises:
         ProtocolError: It is none.
     """
-    found = unpack_array(answer)
-    frames, code = found if len(found) == len(("frames", "close")) else (None, 0)
-    is_ended = type(code) is int and 0 < code <= _MAX_CLOSE
-    is_whole = isinstance(frames, list) and all(type(frame) is bytes for frame in frames)
-    if not (is_whole and (code is None or is_ended)):
-        raise ProtocolError("The answer to a request is not a relay's.")
-    return list(frames), code or 0
+    match unpack_array(answer):
+        case [list() as frames, int() | None as code] if all(
+            type(frame) is bytes for frame in frames
+        ) and (code is None or (type(code) is int and 0 < code <= _MAX_CLOSE)):
+            return [bytes(frame) for frame in frames], code or 0
+        case _:
+            raise ProtocolError("The answer to a request is not a relay's.")
 
 
 def _nonce_of(frame: bytes) -> bytes:

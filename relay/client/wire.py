@@ -173,7 +173,8 @@ def _is_reason(value: object) -> bool:
     return isinstance(value, str) and _REASON.fullmatch(value) is not None
 
 
-def _is_policy(value: object) -> bool:
+def is_policy(value: object) -> bool:
+    """Tell whether a value is a SignedPolicy by its form; nothing of it is verified."""
     return (
         isinstance(value, list)
         and len(value) == len(("body", "controller", "representative"))
@@ -185,7 +186,7 @@ def _is_policy(value: object) -> bool:
 
 
 def _is_optional_policy(value: object) -> bool:
-    return value is None or _is_policy(value)
+    return value is None or is_policy(value)
 
 
 def _is_refused(value: object) -> bool:
@@ -221,7 +222,7 @@ _SHAPES: Final[dict[int, tuple[Callable[..., RelayMessage], tuple[_Check, ...]]]
     3: (Ack, (_is_int, _is_refused)),
     4: (Retry, (_is_int, _is_reason)),
     5: (Stop, (_is_reason,)),
-    6: (NewPolicy, (_is_policy,)),
+    6: (NewPolicy, (is_policy,)),
     7: (Enrolled, (_is_hash, _is_int, _is_signature)),
     8: (Granted, (_is_hash, _is_int, _is_signature)),
     9: (Withdrawn, (_is_hash, _is_int, _is_int, _is_signature)),
