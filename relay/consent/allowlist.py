@@ -22,7 +22,6 @@ _URL = re.compile(r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<authority>[^/?#\\]+)
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CUT = re.compile(r"[;?#].*", re.DOTALL)
-_UPWARDS = re.compile(r"[. ]*\.[. ]*\.[. ]*")
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -87,9 +86,9 @@ def path_segments(path: str) -> list[str] | None:
     segments = []
     for part in re.split(r"[/\\]", ascii_lower(unicodedata.normalize("NFC", text))):
         name = _CUT.sub("", part)
-        if _UPWARDS.fullmatch(name):
-            return None
         kept = name.rstrip(". ").lstrip(" ")
+        if not kept and name.count(".") > 1:
+            return None  # leads upwards
         if kept:
             segments.append(kept)
     return segments

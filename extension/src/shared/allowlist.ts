@@ -33,6 +33,13 @@ function decoded(path: string): string | null {
   return null;
 }
 
+/** Free a segment of dots and spaces at its end and of spaces at its start, in one pass whatever it holds. */
+function withoutEdges(name: string): string {
+  let end = name.length;
+  while (end > 0 && (name[end - 1] === "." || name[end - 1] === " ")) end -= 1;
+  return name.slice(0, end).replace(/^ +/, "");
+}
+
 /**
  * The segments of a path as careless servers may understand it: escapes decoded, backslashes as slashes, each cut at the
  * first of ; ? #, freed of spaces and trailing dots; NFC, A-Z in lower case, empty ones left out.
@@ -46,8 +53,9 @@ export function pathSegments(pathname: string): readonly string[] | null {
   const segments: string[] = [];
   for (const part of lowerAscii(text.normalize("NFC")).split(/[/\\]/)) {
     const name = part.replace(/[;?#].*$/s, "");
-    if (/^[. ]*\.[. ]*\.[. ]*$/.test(name)) return null;
-    const kept = name.replace(/[. ]+$/, "").replace(/^ +/, "");
+    const kept = withoutEdges(name);
+    // Of dots and spaces only: with two dots, it leads upwards.
+    if (kept === "" && name.split(".").length > 2) return null;
     if (kept !== "") segments.push(kept);
   }
   return segments;
