@@ -24,17 +24,19 @@ function refuse(): never {
   );
 }
 
+/** Lists and objects inside one another; no document of ours has more than five. */
+const MAX_DEPTH = 16;
 const ASCII = /^[\0-\x7f]*$/;
 
-function plain(value: unknown): Document {
+function plain(value: unknown, depth: number): Document {
   if (typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : refuse();
   if (typeof value === "string") return value.isWellFormed() ? value : refuse();
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return refuse();
+  if (typeof value !== "object" || value === null || depth === 0) return refuse();
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth - 1));
   const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
   if (!entries.every(([key]) => ASCII.test(key))) return refuse();
-  return Object.fromEntries(entries.map(([key, item]) => [key, plain(item)]));
+  return Object.fromEntries(entries.map(([key, item]) => [key, plain(item, depth - 1)]));
 }
 
 function write(value: Document): string {
@@ -52,7 +54,7 @@ function write(value: Document): string {
  * @throws Problem "not_canonical" if something in it has no canonical form.
  */
 export function canonical(value: unknown): Bytes {
-  return utf8(write(plain(value)));
+  return utf8(write(plain(value, MAX_DEPTH)));
 }
 
 /**
