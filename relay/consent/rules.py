@@ -152,7 +152,7 @@ def _numbers(policy: Policy) -> Iterator[Fault]:
 def _contacts(policy: Policy) -> Iterator[Fault]:
     for role in ("controller", "data_protection_officer", "representative"):
         contact = getattr(policy.contacts, role)
-        if not _EMAIL.fullmatch(contact.email):
+        if not _EMAIL.fullmatch(contact.email) or not contact.email.isprintable():
             yield Fault(f"contacts.{role}.email", "is no address", "Write one that people can use")
         yield from _text(f"contacts.{role}.name", contact.name, MAX_NAME_CHARS)
 

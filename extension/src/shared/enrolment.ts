@@ -4,8 +4,8 @@
  * Owns its form; never fetches or verifies what it names.
  */
 
-import { type Bytes, fromBase64url } from "./bytes.ts";
-import { decode, type Value } from "./msgpack.ts";
+import { type Bytes, equal, fromBase64url } from "./bytes.ts";
+import { decode, encode, type Value } from "./msgpack.ts";
 import { isExactOrigin, isLoopback } from "./origins.ts";
 import { Problem } from "./problem.ts";
 
@@ -48,7 +48,7 @@ export function parseEnrolment(text: string): Enrolment {
   } catch {
     refuse();
   }
-  if (!Array.isArray(value) || value.length !== 4) refuse();
+  if (!Array.isArray(value) || value.length !== 4 || !equal(encode(value), packed)) refuse();
   const [relay, fingerprint, code, codeSignature] = value as readonly Value[];
   if (typeof relay !== "string" || relay.length > MAX_RELAY_BYTES) refuse();
   if (!isExactOrigin(relay, isLoopback(relay))) refuse();

@@ -134,7 +134,7 @@ function isExcludablePath(value: Document | undefined): boolean {
 
 /** Days since 1970 of a day written YYYY-MM-DD; null for anything else. */
 export function dayNumber(day: string): number | null {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(day)) return null;
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || day.startsWith("0000")) return null;
   const ms = Date.parse(`${day}T00:00:00Z`);
   if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== day) return null;
   return ms / 86_400_000;
@@ -145,7 +145,7 @@ const key =
   (value) =>
     typeof value === "string" && fromBase64url(value)?.length === bytes;
 const contact = object({
-  email: matching(/^[^\s@<>]{1,64}@[^\s@<>]{1,190}$/u),
+  email: matching(/^[^\p{C}\p{Z}@<>]{1,64}@[^\p{C}\p{Z}@<>]{1,190}$/u),
   name: line(80),
 });
 const day: Rule = (value) => typeof value === "string" && dayNumber(value) !== null;
