@@ -30,6 +30,7 @@ MAX_BODY_BYTES = 8_192
 
 _MAX_APP_NUMBER = 65_535
 _DEVICE_KEY_BYTES = 32
+_PLACE = re.compile(r" - at `\$\.([a-z_]+)[^`]*`\Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _PROGRAMME = re.compile(r"[a-z0-9-]{1,64}")
@@ -109,8 +110,7 @@ def parse_receipt(body: bytes) -> Receipt:
     try:
         receipt = msgspec.convert(read_canonical(body, max_bytes=MAX_BODY_BYTES), Receipt)
     except msgspec.ValidationError as error:
-        where = str(error).partition(" - at ")[2].strip("`") or "the receipt"
-        raise ReceiptError(_said(where)) from None
+        raise ReceiptError(_said(_field(error))) from None
     except InputError as error:
         raise ReceiptError(str(error)) from None
     fault = _fault(receipt)
@@ -159,6 +159,12 @@ def check_receipt(
         if app is None or grant.signals_bits & ~app.signals_bits:
             return ReceiptRefusal.EXCEEDS_POLICY
     return None
+
+
+def _field(error: msgspec.ValidationError) -> str:
+    """Return the field that an error names; its text also quotes what a device wrote."""
+    named = _PLACE.search(str(error))
+    return named[1] if named and named[1] in Receipt.__struct_fields__ else "form"
 
 
 def _fault(receipt: Receipt) -> str | None:
