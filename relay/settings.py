@@ -5,6 +5,7 @@ Owns names, units, ranges and help; never holds a secret, only paths of files th
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -120,6 +121,10 @@ def load_settings(
         raise SettingsError(
             f"{name}: {what}. `candor settings` lists every setting with its range."
         ) from None
+    except UnicodeEncodeError:
+        raise SettingsError(
+            "A CANDOR_* variable holds bytes that are no text. Set it again, in UTF-8."
+        ) from None
     _check(settings)
     return settings
 
@@ -130,8 +135,10 @@ def _from_file(path: Path) -> dict[str, object]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is no TOML: {error}. Mend that line.") from None
+    except (ValueError, RecursionError):  # no UTF-8, a number of 5,000 digits, a thousand brackets
+        raise SettingsError(f"{path.name} is no TOML. Mend it in an editor.") from None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
 
@@ -156,6 +163,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
 
 def _check(settings: Settings) -> None:
     """Refuse what no type can."""
+    for name, value in msgspec.structs.asdict(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SettingsError(f"{name}: is no finite number. Give a number of seconds.")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError(
             "tls_cert and tls_key: only one is set, and TLS needs both. Set the other, or neither."

@@ -85,7 +85,7 @@ def _parse(text: bytes, *, is_json: bool) -> Mapping[str, object] | Fault:
         value: object = json.loads(text) if is_json else tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         return Fault("draft", f"is no {'JSON' if is_json else 'TOML'}: {error}", _MEND_DRAFT)
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no UTF-8, 5,000 digits, a thousand brackets
         return Fault("draft", f"is no {'JSON' if is_json else 'TOML'}", _MEND_DRAFT)
     if not isinstance(value, dict):
         return Fault("draft", "is no object", "Start from the draft that `candor init` wrote")
@@ -117,13 +117,13 @@ def _number(app: object) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _dates_as_text(value: Mapping[str, object]) -> dict[str, object]:
+def _dates_as_text(value: Mapping[str, object], *, below: bool = True) -> dict[str, object]:
     """Write TOML's dates as text, at the top and one level below."""
     return {
         key: value.isoformat()
         if isinstance(value, dt.date)
-        else _dates_as_text(value)
-        if isinstance(value, dict)
+        else _dates_as_text(value, below=False)
+        if below and isinstance(value, dict)
         else value
         for key, value in value.items()
     }

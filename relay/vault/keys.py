@@ -158,7 +158,7 @@ def load_keys(path: Path) -> KeyFile:
     check_private(path)
     try:
         keys = msgspec.json.decode(_read(path), type=KeyFile)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InputError(
             f"{path} is no private key file. Give the ROLE.key.json that `candor keys new` wrote."
         ) from None
@@ -174,7 +174,7 @@ def load_public(path: Path) -> PublicKeys:
     """
     try:
         keys = msgspec.json.decode(_read(path), type=PublicKeys)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InputError(
             f"{path} is no public key file. Give the ROLE.pub.json that `candor keys new` wrote."
         ) from None
