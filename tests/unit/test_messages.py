@@ -66,7 +66,7 @@ def test_a_wrong_position_is_malformed(place: int, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(3, "Pilot"), (3, ""), (3, "a" * 65), (3, "pilot\n"), (7, 2), (8, 1), (8, b""), (6, True)],
+    [(3, "Pilot"), (3, ""), (3, "a" * 65), (3, "pilot\n"), (7, 0), (7, 3), (8, 1), (8, b""), (6, True)],
 )
 def test_a_wrong_hello_is_malformed(place: int, value: object) -> None:
     with pytest.raises(ProtocolError):
