@@ -15,7 +15,7 @@ import pytest
 from relay.protocol.transcript import sha256
 from relay.settings import SHIPPED_EXTENSION_ID
 from relay.vault.sign import SigningKey
-from tests.support.posts import PATH, Answer, Posts, packed, recording_by_posts
+from tests.support.exchanges import PATH, Answer, Posts, packed, recording_by_posts
 from tests.support.programme import ORIGIN, Participant, Wire, greeted, recording
 from tests.support.serving import Serving
 
