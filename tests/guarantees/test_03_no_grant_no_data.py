@@ -10,16 +10,18 @@ Limit: who holds a device's key can sign as that device.
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright
 
-from relay.client import tls_context
+from relay.client import Device, tls_context
+from relay.client.device import system_ms
 from relay.consent.receipt import parse_receipt
-from relay.errors import CandorError
+from relay.errors import AccessError, CandorError
 from relay.model import SIGNAL_BY_NAME, Signal
 from relay.protocol.transcript import sha256
 from relay.vault.sign import SigningKey, is_valid
@@ -34,6 +36,8 @@ from tests.support.setting import Setting
 
 GRANTED = Signal.POINTER | Signal.CLICK
 ONE_ARRAY = b"\x91\x01"
+POINTER = {Signal.POINTER: [[0], [400], [300]]}
+T0 = 179_560_000_000
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +191,72 @@ async def test_a_grant_lapses_without_contact(tmp_path: Path) -> None:
             assert relay.stored_of(one.stream) == [1]
 
 
+# ------------------------------------------------------------- what a newer policy took back
+
+
+def narrow(relay: Relay, *changes: tuple[str, str]) -> None:
+    """Have both holders sign and publish a next policy with these texts replaced."""
+    text = relay.policy.read_text("utf-8")
+    for old, new in (("number = 1", "number = 2"), *changes):
+        assert old in text, f"the draft has no {old!r}"
+        text = text.replace(old, new)
+    relay.policy.write_text(text, "utf-8")
+    relay.sign()
+    relay.publish()
+
+
+async def after_a_narrower_policy(relay: Relay) -> set[str]:
+    """Take clicks out of the programme; return what the relay says to an old device's clicks."""
+    async with device(relay) as one:
+        await granted(relay, one)
+        await asyncio.to_thread(narrow, relay, ('"click", ', ""))
+        return await reasons(one, (1, 0))
+
+
+async def after_the_last_day(relay: Relay) -> set[str]:
+    """End the programme yesterday; return what the relay says to a device that goes on."""
+    async with device(relay) as one:
+        await granted(relay, one)
+        draft = relay.policy.read_text("utf-8")
+        first, last = re.findall(r'(?m)^(?:first|last)_day = "([0-9-]+)"', draft)
+        ended = (
+            ('first_day = "' + first, 'first_day = "2020-01-01'),
+            ('last_day = "' + last, 'last_day = "2020-06-01'),
+        )
+        await asyncio.to_thread(narrow, relay, *ended)
+        return await reasons(one, (1, 0))
+
+
+async def test_what_a_newer_policy_took_back_is_refused(tmp_path: Path) -> None:
+    with start_relay(tmp_path) as relay:
+        assert await after_a_narrower_policy(relay) == {"signal_not_granted"}
+
+
+async def test_after_the_last_day_nothing_is_stored(tmp_path: Path) -> None:
+    with start_relay(tmp_path) as relay:
+        assert await after_the_last_day(relay) == {"programme_ended"}
+
+
+async def test_a_device_that_hears_nothing_for_a_day_records_nothing(relay: Relay) -> None:
+    """Unreachable consent is no consent: the device itself stops."""
+    ahead = [0]
+    clock = system_clock_ahead(ahead)
+    async with Device(None, tls=tls_context(relay.authority.file), clock=clock) as one:
+        await one.enrol(relay.codes()[0])
+        await one.grant({1: GRANTED})
+        assert one.seal(1, T0, 7, POINTER) == [1]
+        await one.settled()
+        await one.disconnect()
+        ahead[0] = 25 * 60 * 60 * 1000
+        with pytest.raises(AccessError) as raised:
+            one.seal(1, T0, 7, POINTER)
+        assert raised.value.code == "stale"
+
+
+def system_clock_ahead(ahead: list[int]) -> Callable[[], int]:
+    return lambda: system_ms() + ahead[0]
+
+
 # ------------------------------------------------------------------------------------ sabotage
 
 
@@ -198,6 +268,20 @@ async def test_sabotage_a_gate_that_lets_everything_in_is_seen(tmp_path: Path) -
         said = await try_everything(relay)
         assert said["key timing"] == said["another app"] == {"stored"}
         assert unbound(relay) >= {"key_timing not granted", "scroll not granted"}
+
+
+async def test_sabotage_a_gate_without_the_policy_in_force_is_seen(tmp_path: Path) -> None:
+    blind = sabotaged_relay(
+        "import relay.ingest as ingest",
+        "import relay.consent.gate as gate",
+        "honest = ingest.segment_verdict",
+        "def verdict(segment, own, receipt, current, consent, **more):",
+        "    return honest(segment, own, receipt, own, consent, **more)",
+        "ingest.segment_verdict = verdict",
+    )
+    for number, attempt in enumerate((after_a_narrower_policy, after_the_last_day)):
+        with start_relay(tmp_path / str(number), command=blind) as relay:
+            assert await attempt(relay) == {"stored"}
 
 
 async def test_sabotage_a_relay_that_checks_no_signature_is_seen(tmp_path: Path) -> None:
