@@ -49,6 +49,7 @@ class CompanyProxy(Proxy):
                 "127.0.0.1", self.target_port, ssl=self._client_context, server_hostname="127.0.0.1"
             )
             self._open.add(onward)
+            recording.chunks["up"].append((time.time(), head))
             onward.write(head)
             passing = {
                 asyncio.create_task(self._pass(reader, onward, recording, "up")),
@@ -114,7 +115,9 @@ class BufferingProxy(CompanyProxy):
                 if self._passes_heads:
                     writer.write(head)
                     await writer.drain()
+                recording.chunks["down"].append((time.time(), head))
                 rest = await _rest(head, there)
+                recording.chunks["down"].append((time.time(), rest))
                 writer.write(rest if self._passes_heads else head + rest)
                 await writer.drain()
         writer.close()
