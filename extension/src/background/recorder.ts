@@ -42,6 +42,8 @@ export interface RecorderParts {
   readonly outbox: Outbox;
   readonly activity: Activity;
   readonly stays: Stays;
+  /** Somebody was told to record nothing for now, and has to be told when that is over. */
+  readonly held: () => void;
   /** Tell the connection that something waits, and the marks that something changed. */
   readonly kept: () => void;
 }
@@ -90,6 +92,7 @@ export class Recorder {
     if (place === null) return null;
     const { app } = place;
     const signals = this.#mayRecord(place, now) ? app.bits : 0;
+    if (signals === 0) this.#parts.held();
     const arrival =
       message.kind === "start" ? this.#arrive(message, sender, app, signals, now) : NOWHERE;
     return {

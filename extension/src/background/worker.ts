@@ -40,6 +40,8 @@ import { Trace } from "./trace.ts";
 
 /** How far the clock may stray from the time that passed before everything timed by it is timed anew. */
 const JUMP_MS = 60_000;
+/** How often a clock that was found wrong is compared with the relay's. */
+const COMPARE_MS = 300_000;
 
 async function begin() {
   const facts = await Facts.load(await openDatabase(indexedDB, again));
@@ -77,32 +79,45 @@ async function begin() {
     void connection.push();
     changed();
   };
-  const recorder = new Recorder({ facts, standing, sealer, outbox, activity, stays, kept });
+  const stands = (now: number): string =>
+    `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
+  let stoodLast = "";
+  const held = (): void => {
+    stoodLast = stands(Date.now());
+  };
+  const recorder = new Recorder({ facts, standing, sealer, outbox, activity, stays, held, kept });
   const shown = { facts, standing, outbox, connection, activity, recorder };
   const marks: Marks = new Marks(shown);
   const detach = (): Promise<void> => registration.detach();
   const pages = new Pages({ ...shown, consent, detach, scopeChanged });
   await standing.refresh();
-  const stands = (now: number): string =>
-    `${standing.block(now)} ${standing.pause(null, now)?.reason}`;
-  let stoodLast = stands(Date.now());
+  held();
   let clock = Date.now() - performance.now();
+
+  /** Let every script ask anew if what it was told last no longer holds. */
+  async function notice(now: number): Promise<void> {
+    const stood = stands(now);
+    if (stood === stoodLast) return;
+    stoodLast = stood;
+    await registration.ask();
+  }
 
   /** Notice what only the passing of time changes. */
   async function tick(): Promise<void> {
     const now = Date.now();
     const strayed = Math.abs(now - performance.now() - clock) > JUMP_MS;
     clock = now - performance.now();
-    if (strayed) connection.reconnect();
+    // A clock that was found wrong is compared again once it stands elsewhere, and every now and then.
+    const isOff = standing.block(now) === "clock";
+    const age = Math.abs(now - facts.now.contact.welcomeAt);
+    if (strayed || (isOff && age > COMPARE_MS)) connection.reconnect();
     else connection.wake(now);
     await traceNow();
     const dropped = await outbox.tidy(connection.announced, now);
     for (const [reason, count] of Object.entries(dropped)) {
       await facts.count("dropped", reason, count);
     }
-    const stood = stands(now);
-    if (stood !== stoodLast) await registration.ask();
-    stoodLast = stood;
+    await notice(now);
     changed();
   }
 
@@ -131,6 +146,7 @@ async function begin() {
     pages,
     stays,
     scopeChanged,
+    notice,
     tick,
     lock,
   };
@@ -163,7 +179,9 @@ const PAUSED: ContentReply = {
 async function answer(message: unknown, sender: Sender): Promise<unknown> {
   if (isOwnPage(sender)) {
     try {
-      return await (await core).pages.answer(message as FromPage);
+      const { notice, pages } = await core;
+      await notice(Date.now());
+      return await pages.answer(message as FromPage);
     } catch (error) {
       const problem = describe(error);
       const isState = (message as FromPage).kind === "state";
