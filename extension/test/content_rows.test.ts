@@ -10,7 +10,7 @@ import {
 } from "../src/content/rows.ts";
 
 function rowsOf(...list: Row[]): Rows {
-  const rows = noRows({ costMs: 0, lost: 0 });
+  const rows = noRows({ costMs: 0, lost: 0 }, () => undefined);
   for (const row of list) addRow(rows, ...row);
   return rows;
 }
@@ -68,7 +68,7 @@ describe("rows of one signal", () => {
   });
 
   it("beyond the longest column are counted as lost", () => {
-    const rows = noRows({ costMs: 0, lost: 0 });
+    const rows = noRows({ costMs: 0, lost: 0 }, () => undefined);
     for (let at = 0; at < MAX_LENGTH + 3; at += 1) addRow(rows, at, at);
     expect(takeColumns(rows, 0, false)?.[0]).toHaveLength(MAX_LENGTH);
     expect(rows.tally.lost).toBe(3);

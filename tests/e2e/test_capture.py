@@ -18,7 +18,10 @@ from tests.support.browser import Browser, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
-SENSITIVE = ["password", "otp", "card", "chat", "open password", "closed password", "label"]
+SENSITIVE = [
+    *("password", "otp", "card", "masked", "chat"),
+    *("open password", "closed password", "label"),
+]
 SENSITIVE_FRAMES = ["hidden frame field", "foreign frame field"]
 TICKS_BETWEEN_KEYS = 12
 TICKS_HELD = 6
@@ -179,9 +182,9 @@ def test_scroll_of_page_and_pane_as_differences(bench: Bench) -> None:
     bench.page.wait_for_timeout(100)
     bench.input.wheel(*CENTRES["pane"], 5, 90)
     rows = bench.take()["scroll"]
-    assert sum(row["dy"] for row in rows) == 90
+    assert sum(row["dy"] for row in rows) == 240 + 90, "what the page scrolled itself is not told"
     assert {row["dx"] for row in rows} == {0}
-    assert max(row["dy"] for row in rows) > 0
+    assert min(row["dy"] for row in rows) > 0
 
 
 @pytest.mark.parametrize("name", ["text", "long"])
@@ -254,9 +257,8 @@ def test_nothing_from_sensitive_fields_and_marked_regions(bench: Bench) -> None:
     assert total(events, "attention", "navigation") == 0
 
 
-@pytest.mark.parametrize("name", ["ghost", "masked"])
-def test_no_typing_in_fields_that_hide_themselves_or_their_text(bench: Bench, name: str) -> None:
-    bench.click(name)
+def test_no_typing_in_fields_that_hide_themselves(bench: Bench) -> None:
+    bench.click("ghost")
     bench.write("s3cret")
     bench.input.key("Enter", 10)
     events = bench.take()

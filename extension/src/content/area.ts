@@ -9,28 +9,21 @@ import type { CaptureConfig } from "../shared/internal.ts";
 import type { Path } from "./element.ts";
 import { isOpen } from "./place.ts";
 import { visiblePath } from "./privacy.ts";
-import type { Rows, Tally } from "./rows.ts";
+import type { Tally } from "./rows.ts";
 
 type Events = HTMLElementEventMap & WindowEventMap;
 
-/** One kind of observation: its rows, and how what is unfinished comes to an end. */
-export interface Signal {
-  readonly rows: Rows;
-  /**
-   * Finish what time has finished; when leaving, everything.
-   *
-   * @returns Whether something is still unfinished.
-   */
-  readonly settle?: (now: number, leaving: boolean) => boolean;
-}
+/**
+ * Finish what time has finished; when leaving, everything.
+ *
+ * @returns Whether something is still unfinished.
+ */
+export type Settle = (now: number, leaving: boolean) => boolean;
 
 export interface Area {
   readonly config: CaptureConfig;
   /** The window, or a sample on one of Candor's own pages. */
   readonly root: EventTarget;
-  readonly tally: Tally;
-  /** To be called whenever something was recorded. */
-  due(): void;
   /** Tell whether recording is open at this moment. */
   isOpen(): boolean;
   /** The elements an event passes; null if it must give nothing. Only while it is dispatched. */
@@ -60,7 +53,6 @@ export function openArea(
   config: CaptureConfig,
   tally: Tally,
   stopped: AbortSignal,
-  due: () => void,
   closed: () => void,
 ): Area {
   const paths = new WeakMap<Event, Path | null>();
@@ -68,8 +60,6 @@ export function openArea(
   const area: Area = {
     config,
     root,
-    tally,
-    due,
     stopped,
     isOpen() {
       const open = isOpen(config.excludedPaths);

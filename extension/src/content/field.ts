@@ -1,9 +1,9 @@
 /** Which fields typing is recorded in: recognised, visible ones, each as a class from 1 to 8. */
 
 import { MULTI_LINE, NO_FIELD, OTHER_FIELD, RICH_TEXT, UNKNOWN_FIELD } from "./codes.ts";
-import type { Path } from "./element.ts";
+import { type Path, read } from "./element.ts";
 import { LOOK_AGAIN_MS } from "./limits.ts";
-import { markSensitive } from "./privacy.ts";
+import { isMasked } from "./privacy.ts";
 
 /** Types of inputs by class, from 1; what is missing here is not typed in. */
 const INPUT_TYPES = [
@@ -20,7 +20,7 @@ let checked: { element: Element; until: number; visible: boolean } | undefined;
 
 /** The class of an element as a field, seen or not: 1-8, `UNKNOWN_FIELD` or `NO_FIELD`. */
 export function classOf(element: Element): number {
-  switch (element.localName) {
+  switch (read(element, "localName")) {
     case "input": {
       const { type } = element as HTMLInputElement;
       return INPUT_TYPES.findIndex((types) => types.split(" ").includes(type)) + 1 || NO_FIELD;
@@ -30,21 +30,20 @@ export function classOf(element: Element): number {
     case "select":
       return OTHER_FIELD;
     default:
-      return (element as HTMLElement).isContentEditable ? RICH_TEXT : NO_FIELD;
+      return read(element as HTMLElement, "isContentEditable") ? RICH_TEXT : NO_FIELD;
   }
 }
 
 /** Fields that hide what they hold, or themselves, are none that a person agreed to. */
 function isVisible(element: Element): boolean {
-  const style = getComputedStyle(element) as CSSStyleDeclaration & { webkitTextSecurity?: string };
-  if ((style.webkitTextSecurity ?? "none") !== "none") {
-    markSensitive(element);
-    return false;
-  }
-  if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
+  if (isMasked(element)) return false;
+  const shown = element.checkVisibility({
+    opacityProperty: true,
+    visibilityProperty: true,
+  });
   const { width, height, left, top, right, bottom } = element.getBoundingClientRect();
   const onScreen = right > 0 && bottom > 0 && left < innerWidth && top < innerHeight;
-  return width > 1 && height > 1 && onScreen;
+  return shown && width > 1 && height > 1 && onScreen;
 }
 
 /**

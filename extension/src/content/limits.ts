@@ -17,6 +17,8 @@ export const PAUSE_TICKS = 100;
 export const LONGEST_BURST_TICKS = 6_400;
 /** Some systems never report a release; a key held longer than this is given up. */
 export const LONGEST_HELD_TICKS = 3_000;
+/** The wheel and keys scroll for this long at most: what moves later was moved by the page. */
+export const SCROLLS_MS = 1_000;
 /** Without input for this long, the person is idle; looked at four times in it. */
 export const IDLE_MS = 60_000;
 /** Looking whether a field is visible costs the page a layout. */

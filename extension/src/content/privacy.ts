@@ -5,33 +5,38 @@
  */
 
 import { openOrClosedShadowRoot } from "../browser.ts";
-import { isElement, isShadowRoot, type Path } from "./element.ts";
+import { isElement, isShadowRoot, type Path, read } from "./element.ts";
 
 const FIELDS = "input,select,textarea";
-const SENSITIVE_TYPE = /^(?:password|hidden)$/;
+const SENSITIVE = "input[type=password],input[type=hidden]";
 const SENSITIVE_PURPOSE = /(?:^|\s)(?:one-time-code|current-password|new-password|cc-\S+)(?=\s|$)/i;
 
 const sensitive = new WeakSet<Element>();
-
-/** Mark an element as sensitive for the rest of this document. */
-export function markSensitive(element: Element): void {
-  sensitive.add(element);
-}
 
 function rootOf(element: Element): ShadowRoot | null {
   return element instanceof HTMLElement ? openOrClosedShadowRoot(element) : null;
 }
 
+/** Tell whether an element shows dots in the place of its text; from then on it is sensitive. */
+export function isMasked(element: Element): boolean {
+  const style = getComputedStyle(element) as CSSStyleDeclaration & { webkitTextSecurity: string };
+  const found = style.webkitTextSecurity !== "none";
+  if (found) sensitive.add(element);
+  return found;
+}
+
 /** Tell whether an element itself is a sensitive field, a label of one, or a marked region. */
 function isPrivate(element: Element): boolean {
-  const field = (element as HTMLLabelElement).control ?? element;
+  const isLabel = read(element, "localName") === "label";
+  const field = (isLabel && (element as HTMLLabelElement).control) || element;
   const found =
     sensitive.has(field) ||
-    (field.matches(FIELDS) &&
-      (SENSITIVE_TYPE.test((field as HTMLInputElement).type) ||
-        SENSITIVE_PURPOSE.test(field.getAttribute("autocomplete") ?? "")));
+    (read(field, "matches", FIELDS) &&
+      (read(field, "matches", SENSITIVE) ||
+        SENSITIVE_PURPOSE.test(read(field, "getAttribute", "autocomplete") ?? "") ||
+        isMasked(field)));
   if (found) sensitive.add(field);
-  return found || element.hasAttribute("data-candor-ignore");
+  return found || read(element, "hasAttribute", "data-candor-ignore");
 }
 
 /** Tell whether an element or anything around it is private, through slots and shadow roots. */
@@ -39,14 +44,48 @@ export function isWithinPrivate(element: Element): boolean {
   let node: Node | null = element;
   while (node !== null) {
     if (isElement(node) && isPrivate(node)) return true;
-    node = isShadowRoot(node) ? node.host : ((node as Element).assignedSlot ?? node.parentNode);
+    node = isShadowRoot(node)
+      ? node.host
+      : (read(node as Element, "assignedSlot") ?? read(node, "parentNode"));
   }
   return false;
 }
 
 /** Look at the fields there are now, so that a later change of their type hides nothing. */
-export function remember(root: ParentNode): void {
-  for (const field of root.querySelectorAll(FIELDS)) isPrivate(field);
+export function remember(root: Document | ShadowRoot): void {
+  for (const field of read(root, "querySelectorAll", FIELDS)) isPrivate(field);
+}
+
+/**
+ * Look for the innermost element, through shadow roots.
+ *
+ * @param outer Where to begin.
+ * @param find What a shadow root says of itself.
+ * @param roots Where to add the shadow roots on the way.
+ * @returns Null where it cannot be known.
+ */
+function innermost(
+  outer: Element,
+  find: (root: ShadowRoot) => Element | null,
+  roots: (Document | ShadowRoot)[],
+): Element | null {
+  let inner = outer;
+  for (let root = rootOf(inner); root !== null; root = rootOf(inner)) {
+    roots.push(root);
+    const found = find(root);
+    if (found === inner) break;
+    if (found === null || found.getRootNode() !== root) return null;
+    inner = found;
+  }
+  return inner;
+}
+
+/** Tell whether what stands at a point of the view now must give nothing. */
+export function isPrivateAt(x: number, y: number): boolean {
+  const outer = document.elementFromPoint(x, y);
+  if (outer === null) return false;
+  const inner = innermost(outer, (root) => root.elementFromPoint(x, y), []);
+  return inner === null || isWithinPrivate(inner);
 }
 
 /**
@@ -56,25 +95,25 @@ export function remember(root: ParentNode): void {
  */
 export function visiblePath(event: Event): Path | null {
   const nodes = event.composedPath();
-  const [target = document.documentElement, ...around] = nodes.filter(isElement);
-  // These may be about to turn a password into text.
-  const roots: ParentNode[] =
-    event.type === "pointerdown" || event.type === "keydown"
-      ? [document, ...nodes.filter(isShadowRoot)]
-      : [];
-  // An event's path leaves out what is inside of closed shadow roots, so look there.
+  const [target = read(document, "documentElement"), ...around] = nodes.filter(isElement);
+  const roots = [document, ...nodes.filter(isShadowRoot)];
   let inner: Element | null = target;
-  for (let root = rootOf(inner); root !== null; root = rootOf(inner)) {
-    if (roots.length > 0) roots.push(root);
-    const found: Element | null =
-      event instanceof MouseEvent
-        ? root.elementFromPoint(event.clientX, event.clientY)
-        : root.activeElement;
-    if (found?.getRootNode() !== root) break;
-    inner = found;
+  // An event's path leaves out what is inside of closed shadow roots, so look there.
+  if (event.composed && rootOf(target)?.mode === "closed") {
+    // A button pressed by keyboard is clicked as well, but at no point.
+    const isAtPoint = event instanceof MouseEvent && (event.type !== "click" || event.detail > 0);
+    inner = innermost(
+      target,
+      (root) =>
+        isAtPoint ? root.elementFromPoint(event.clientX, event.clientY) : root.activeElement,
+      roots,
+    );
   }
-  roots.forEach(remember);
+  // These may be about to turn a password into text.
+  if (event.type === "pointerdown" || event.type === "keydown") roots.forEach(remember);
   const isHidden =
-    [target, ...around].some(isPrivate) || (inner !== target && isWithinPrivate(inner));
+    inner === null ||
+    [target, ...around].some(isPrivate) ||
+    (inner !== target && isWithinPrivate(inner));
   return isHidden ? null : [target, ...around];
 }

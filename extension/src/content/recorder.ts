@@ -6,7 +6,7 @@
 
 import type { CaptureConfig, CapturedColumns } from "../shared/internal.ts";
 import { SIGNALS } from "../shared/signals.ts";
-import { openArea, type Signal, tickOf } from "./area.ts";
+import { type Area, openArea, type Settle, tickOf } from "./area.ts";
 import { attention } from "./capture/attention.ts";
 import { click } from "./capture/click.ts";
 import { hover } from "./capture/hover.ts";
@@ -17,10 +17,19 @@ import { scroll } from "./capture/scroll.ts";
 import { typing } from "./capture/typing.ts";
 import { NEVER } from "./limits.ts";
 import { remember } from "./privacy.ts";
-import { firstTick, noRows, type Tally, takeColumns } from "./rows.ts";
+import { firstTick, noRows, type Rows, type Tally, takeColumns } from "./rows.ts";
 
-/** How each signal starts, in the order of `SIGNALS` and of their bits. */
-const STARTS = [pointer, click, hover, typing, keyTiming, scroll, attention, navigation];
+/** How each signal starts, and what finishes what it left open, in the order of `SIGNALS` and of their bits. */
+const STARTS: readonly ((area: Area, rows: Rows, arrival: Arrival) => Settle | undefined)[] = [
+  pointer,
+  click,
+  hover,
+  typing,
+  keyTiming,
+  scroll,
+  attention,
+  navigation,
+];
 
 /** What one flush holds. */
 export interface Taken {
@@ -56,17 +65,18 @@ export function record(
   due: () => void,
 ): Recorder {
   const listening = new AbortController();
-  const area = openArea(root, config, tally, listening.signal, due, () => settle(true));
-  let signals: Signal[] = [];
+  const area = openArea(root, config, tally, listening.signal, () => settle(true));
+  const signals = STARTS.map(() => noRows(tally, due));
+  let settles: (Settle | undefined)[] = [];
 
   function settle(leaving: boolean): boolean {
     const now = tickOf(performance.now());
-    return signals.filter((signal) => signal.settle?.(now, leaving)).length > 0;
+    return settles.filter((one) => one?.(now, leaving)).length > 0;
   }
 
   area.run(() => {
-    signals = STARTS.map((start, at) =>
-      (config.signals >> at) & 1 ? start(area, arrival) : { rows: noRows(tally) },
+    settles = signals.map((rows, at) =>
+      (config.signals >> at) & 1 ? STARTS[at]?.(area, rows, arrival) : undefined,
     );
   });
   return {
@@ -76,15 +86,12 @@ export function record(
       area.run(() => {
         remember(document);
         more = settle(leaving);
-        const t0 = Math.min(...signals.map(({ rows }) => firstTick(rows)));
+        const t0 = Math.min(...signals.map(firstTick));
         if (t0 < NEVER) {
-          const taken = signals.map(({ rows }, at) => [
-            SIGNALS[at],
-            takeColumns(rows, t0, at === 0),
-          ]);
+          const taken = signals.map((rows, at) => [SIGNALS[at], takeColumns(rows, t0, at === 0)]);
           columns = { t0, route: 0, ...Object.fromEntries(taken) };
         }
-        more ||= signals.some(({ rows }) => rows.all.length > 0);
+        more ||= signals.some(({ all }) => all.length > 0);
       });
       return { columns, more };
     },

@@ -17,16 +17,19 @@ export interface Tally {
 export interface Rows {
   all: Row[];
   readonly tally: Tally;
+  /** To be called whenever something was recorded, or is to be finished later. */
+  due(): void;
 }
 
-export function noRows(tally: Tally): Rows {
-  return { all: [], tally };
+export function noRows(tally: Tally, due: () => void): Rows {
+  return { all: [], tally, due };
 }
 
 /** Add a row; when full, the newest are counted as lost. */
 export function addRow(rows: Rows, ...row: Row): Row {
   if (rows.all.length < MAX_LENGTH) rows.all.push(row);
   else rows.tally.lost += 1;
+  rows.due();
   return row;
 }
 

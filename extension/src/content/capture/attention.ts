@@ -1,18 +1,16 @@
 /** Attention: whether the tab is visible, has the focus, and is in use. Only the tab's own frame tells. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, tickOf } from "../area.ts";
 import { ACTIVE, BLURRED, FOCUSED, HIDDEN, IDLE, VISIBLE } from "../codes.ts";
 import { IDLE_MS } from "../limits.ts";
 import { isTop } from "../place.ts";
-import { addRow, noRows } from "../rows.ts";
+import { addRow, type Rows } from "../rows.ts";
 
-export function attention(area: Area): Signal {
-  const rows = noRows(area.tally);
-  if (!isTop) return { rows };
+export function attention(area: Area, rows: Rows): undefined {
+  if (!isTop) return;
   const record = (state: number, at = performance.now()): void => {
     if (!area.isOpen()) return;
     addRow(rows, tickOf(at), state);
-    area.due();
   };
 
   let before: number[] = [];
@@ -43,5 +41,4 @@ export function attention(area: Area): Signal {
       idle = false;
     });
   }
-  return { rows };
 }

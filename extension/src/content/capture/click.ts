@@ -1,8 +1,8 @@
 /** Click: which button of the mouse, on what, and where inside a button or link. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
-import type { Path } from "../element.ts";
-import { addRow, clamp, noRows } from "../rows.ts";
+import { type Area, tickOf } from "../area.ts";
+import { type Path, read } from "../element.ts";
+import { addRow, clamp, type Rows } from "../rows.ts";
 import { targetOf } from "../target.ts";
 
 /** Buttons and links: elsewhere a cell would map the page. */
@@ -20,15 +20,12 @@ function cellOf(element: Element, event: MouseEvent): number {
   return 1 + row * GRID + column;
 }
 
-export function click(area: Area): Signal {
-  const rows = noRows(area.tally);
+export function click(area: Area, rows: Rows): undefined {
   const record = (event: MouseEvent, path: Path): void => {
     const { element, code } = targetOf(path);
-    const cell = element.matches(PRESSED) ? cellOf(element, event) : 0;
+    const cell = read(element, "matches", PRESSED) ? cellOf(element, event) : 0;
     addRow(rows, tickOf(event.timeStamp), clamp(event.button, 0, 4), code, cell);
-    area.due();
   };
   area.on("click", record);
   area.on("auxclick", record);
-  return { rows };
 }

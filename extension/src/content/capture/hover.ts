@@ -1,17 +1,15 @@
 /** Hover: on what the pointer rested, and for how long. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, type Settle, tickOf } from "../area.ts";
 import { MAX_TICKS, SHORTEST_HOVER_TICKS } from "../limits.ts";
-import { addRow, noRows } from "../rows.ts";
+import { addRow, type Rows } from "../rows.ts";
 import { targetOf } from "../target.ts";
 
-export function hover(area: Area): Signal {
-  const rows = noRows(area.tally);
+export function hover(area: Area, rows: Rows): Settle {
   let resting: { element: Element; code: number; since: number } | undefined;
   const finish = (now: number): void => {
     if (resting !== undefined && now - resting.since >= SHORTEST_HOVER_TICKS) {
       addRow(rows, resting.since, resting.code, Math.min(now - resting.since, MAX_TICKS));
-      area.due();
     }
     resting = undefined;
   };
@@ -27,11 +25,8 @@ export function hover(area: Area): Signal {
   area.onAny(area.root, "pointerout", (event: PointerEvent) => {
     if (event.isTrusted && event.relatedTarget === null) finish(tickOf(event.timeStamp));
   });
-  return {
-    rows,
-    settle: (now, leaving) => {
-      if (leaving) finish(now);
-      return false;
-    },
+  return (now, leaving) => {
+    if (leaving) finish(now);
+    return false;
   };
 }

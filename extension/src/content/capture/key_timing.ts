@@ -1,19 +1,18 @@
 /** Key timing: when a key went down and how long it was held, by class; never which key. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, type Settle, tickOf } from "../area.ts";
 import { CORRECT, NO_FIELD, UNKNOWN_FIELD } from "../codes.ts";
 import { fieldOf } from "../field.ts";
 import { classOf } from "../keys.ts";
 import { LONGEST_HELD_TICKS, MAX_TICKS, NEVER } from "../limits.ts";
-import { addRow, noRows, type Row } from "../rows.ts";
+import { addRow, type Row, type Rows } from "../rows.ts";
 
-export function keyTiming(area: Area): Signal {
-  const rows = noRows(area.tally);
+export function keyTiming(area: Area, rows: Rows): Settle {
   /** Rows of the keys held at this moment, by place on the keyboard; emptied at release. */
   const held = new Map<string, Row>();
 
   const giveUp = (): void => {
-    area.tally.lost += held.size;
+    rows.tally.lost += held.size;
     held.clear();
     rows.all = rows.all.filter((row) => row[1] !== NEVER);
   };
@@ -25,7 +24,6 @@ export function keyTiming(area: Area): Signal {
     if (field === UNKNOWN_FIELD || (field === NO_FIELD && kind <= CORRECT)) return;
     if (held.has(event.code)) giveUp();
     held.set(event.code, addRow(rows, tickOf(event.timeStamp), NEVER, kind));
-    area.due();
   });
   // Unguarded, since the release of a key says nothing about where the focus went meanwhile.
   area.onAny(area.root, "keyup", (event: KeyboardEvent) => {
@@ -33,15 +31,12 @@ export function keyTiming(area: Area): Signal {
     if (row === undefined || !event.isTrusted) return;
     row[1] = Math.min(Math.max(0, tickOf(event.timeStamp) - row[0]), MAX_TICKS);
     held.delete(event.code);
-    area.due();
+    rows.due();
   });
   // Every element that loses the focus is heard here, as when Tab moves it: the key is still held.
   area.onAny(window, "blur", ({ target }) => target === window && giveUp());
-  return {
-    rows,
-    settle: (now, leaving) => {
-      if (leaving || now - (rows.all[0]?.[0] ?? now) > LONGEST_HELD_TICKS) giveUp();
-      return held.size > 0;
-    },
+  return (now, leaving) => {
+    if (leaving || now - (rows.all[0]?.[0] ?? now) > LONGEST_HELD_TICKS) giveUp();
+    return held.size > 0;
   };
 }

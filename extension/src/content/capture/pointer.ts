@@ -1,23 +1,29 @@
-/** Pointer: where it went, at most one point a tick. */
+/** Pointer: where it went, at most one point a tick, outside of what is private. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, tickOf } from "../area.ts";
 import { MAX_POSITION } from "../limits.ts";
-import { addRow, clamp, noRows, type Row } from "../rows.ts";
+import { isPrivateAt } from "../privacy.ts";
+import { addRow, clamp, type Row, type Rows } from "../rows.ts";
 
-export function pointer(area: Area): Signal {
-  const rows = noRows(area.tally);
+function bound(position: number): number {
+  return clamp(Math.floor(position), -MAX_POSITION, MAX_POSITION);
+}
+
+export function pointer(area: Area, rows: Rows): undefined {
   let newest: Row = [0];
   area.on("pointermove", (event) => {
-    const points = event.getCoalescedEvents?.() ?? [];
-    for (const point of points.length > 0 ? points : [event]) {
-      const tick = tickOf(point.timeStamp);
-      const x = clamp(Math.floor(point.clientX), -MAX_POSITION, MAX_POSITION);
-      const y = clamp(Math.floor(point.clientY), -MAX_POSITION, MAX_POSITION);
-      if (tick > newest[0]) newest = addRow(rows, tick, x, y);
-      // Of several points in a tick the last one counts; a row that was taken is not changed.
-      else newest.splice(1, 2, x, y);
+    // Of several points in a tick the last one counts.
+    const points = new Map<number, PointerEvent>();
+    for (const point of [...(event.getCoalescedEvents?.() ?? []), event]) {
+      points.set(tickOf(point.timeStamp), point);
     }
-    area.due();
+    for (const [tick, { clientX, clientY }] of points) {
+      // The event tells only where its last point is, and not even that of a pointer that something captured.
+      if (isPrivateAt(clientX, clientY)) continue;
+      const at = [bound(clientX), bound(clientY)];
+      if (tick > newest[0]) newest = addRow(rows, tick, ...at);
+      // A row that was taken is not changed.
+      else newest.splice(1, 2, ...at);
+    }
   });
-  return { rows };
 }

@@ -1,54 +1,66 @@
 /**
- * Scroll: by how much the view moved, unless typing moved it.
+ * Scroll: by how much the view moved, where a person moved it.
  *
- * A field that follows its caret moves by the width of each letter, which would tell the text.
+ * A field that follows its caret moves by the width of each letter, which would tell the text; and what a page moves by
+ * itself could tell anything.
  */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, tickOf } from "../area.ts";
 import { NO_FIELD } from "../codes.ts";
-import { isElement, type Path } from "../element.ts";
+import { isElement, read } from "../element.ts";
 import { classOf } from "../field.ts";
-import { MAX_SCROLL } from "../limits.ts";
-import { addRow, clamp, noRows } from "../rows.ts";
+import { MAX_SCROLL, NEVER, SCROLLS_MS } from "../limits.ts";
+import { addRow, clamp, type Rows } from "../rows.ts";
+
+const INPUTS =
+  "pointermove pointerdown pointerup pointercancel wheel touchmove keydown beforeinput".split(" ");
+/** Wheel, touch and pressing. */
+const MOVERS = /^[wt]|down$/;
+const SCROLLS = /^(?: |Arrow.+|Home|End|Page.+|Tab)$/;
 
 type Position = readonly [x: number, y: number];
 
 function positionOf(element: Element): Position {
-  return [Math.round(element.scrollLeft), Math.round(element.scrollTop)];
+  return [Math.round(read(element, "scrollLeft")), Math.round(read(element, "scrollTop"))];
 }
 
 function bound(pixels: number): number {
   return clamp(pixels, -MAX_SCROLL, MAX_SCROLL);
 }
 
-export function scroll(area: Area): Signal {
-  const rows = noRows(area.tally);
+export function scroll(area: Area, rows: Rows): undefined {
   const before = new WeakMap<Element, Position>();
-  /** Whether the newest input went into a field, or where nothing may be told. */
-  let typed = false;
-  /** Know where things stand before they move: what is scrolled was pointed at or has the focus. */
-  const look = (_: Event, path: Path): void => {
+  /** What the newest input may move, and until when: NEVER while a pointer is pressed. */
+  let movable = new Set<Element>();
+  let until = 0;
+  const hear = (event: Event): void => {
+    const path = area.pathOf(event) ?? [];
+    // Know where things stand before they move: what is scrolled was pointed at or has the focus.
     for (const element of path) {
       if (!before.has(element)) before.set(element, positionOf(element));
     }
+    const end = performance.now() + SCROLLS_MS;
+    const isPointed = event instanceof MouseEvent;
+    if (!path[0] || (!isPointed && classOf(path[0]) !== NO_FIELD)) until = 0;
+    else if (event instanceof KeyboardEvent) {
+      if (!SCROLLS.test(event.key)) return;
+      // If nothing has the focus, keys move what was pressed last.
+      for (const element of path) movable.add(element);
+      until = end;
+    } else if (MOVERS.test(event.type)) {
+      movable = new Set(path);
+      until = isPointed && event.buttons > 0 ? NEVER : end;
+    } else if (until === NEVER && isPointed && event.buttons === 0) until = end;
   };
-  area.on("pointerover", look);
-  area.on("keydown", look);
-  for (const input of ["keydown", "beforeinput", "pointerdown", "wheel"]) {
-    area.onAny(area.root, input, (event) => {
-      const path = area.pathOf(event);
-      typed = !(event instanceof MouseEvent) && (path === null || classOf(path[0]) !== NO_FIELD);
-    });
-  }
+  for (const input of INPUTS) area.onAny(area.root, input, hear);
   area.on("scroll", ({ target, timeStamp }) => {
     const moved = target && isElement(target) ? target : document.scrollingElement;
     if (moved === null) return;
     const [x, y] = positionOf(moved);
     const [fromX, fromY] = before.get(moved) ?? [x, y];
     before.set(moved, [x, y]);
-    if (typed || classOf(moved) !== NO_FIELD || (x === fromX && y === fromY)) return;
+    const isMoved = performance.now() < until && movable.has(moved) && classOf(moved) === NO_FIELD;
+    if (!isMoved || (x === fromX && y === fromY)) return;
     addRow(rows, tickOf(timeStamp), bound(x - fromX), bound(y - fromY));
-    area.due();
   });
-  return { rows };
 }

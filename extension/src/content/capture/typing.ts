@@ -1,17 +1,16 @@
 /** Typing: bursts of keys in recognised fields, as a start, a count and a duration. */
 
-import { type Area, type Signal, tickOf } from "../area.ts";
+import { type Area, type Settle, tickOf } from "../area.ts";
 import { SUBMIT, UNKNOWN_FIELD } from "../codes.ts";
 import type { Path } from "../element.ts";
 import { fieldOf } from "../field.ts";
 import { classOf } from "../keys.ts";
 import { LONGEST_BURST_TICKS, MAX_TICKS, PAUSE_TICKS } from "../limits.ts";
-import { addRow, noRows } from "../rows.ts";
+import { addRow, type Rows } from "../rows.ts";
 
 type Burst = [first: number, count: number, duration: number, field: number];
 
-export function typing(area: Area): Signal {
-  const rows = noRows(area.tally);
+export function typing(area: Area, rows: Rows): Settle {
   let burst: Burst | undefined;
   let where: Element | undefined;
   /** An input method changes its text without keys; a key that was counted must not count again. */
@@ -34,7 +33,7 @@ export function typing(area: Area): Signal {
       burst[1] = Math.min(burst[1] + 1, MAX_TICKS);
       burst[2] = Math.max(now - burst[0], 0);
     }
-    area.due();
+    rows.due();
   };
 
   area.on("keydown", (event, path) => {
@@ -51,11 +50,8 @@ export function typing(area: Area): Signal {
     if (!counted) count(event, path);
     counted = false;
   });
-  return {
-    rows,
-    settle: (now, leaving) => {
-      if (leaving || isOver(now)) finish();
-      return burst !== undefined;
-    },
+  return (now, leaving) => {
+    if (leaving || isOver(now)) finish();
+    return burst !== undefined;
   };
 }
