@@ -31,7 +31,8 @@ _ELEMENTS: Final = """() => {
       const names = "class role type name href title aria-label contenteditable".split(" ");
       const said = names.map((name) => [name, node.getAttribute(name)])
         .filter(([, value]) => value !== null)
-        .map(([name, value]) => `${name}=${value.split(/\\s+/).sort().join(" ")}`);
+        .map(([name, value]) => [name, name === "class" ? value.split(/\\s+/).sort() : [value]])
+        .map(([name, words]) => `${name}=${words.join(" ")}`);
       const value = "value" in node ? ` now=${node.value}` : "";
       lines.push(" ".repeat(depth) + [node.localName, ...said].join(" ") + value);
       if (node.shadowRoot) walk(node.shadowRoot, depth + 1);
@@ -76,26 +77,18 @@ class Console:
 class Cost:
     """What the main thread of a tab's pages does, in milliseconds of its own time.
 
-    The browser counts anew on each page, so keep the count before leaving one.
+    The browser counts anew on each page: keep the count once, just before leaving it.
     """
 
     def __init__(self, page: Page) -> None:
         self._session: CDPSession = page.context.new_cdp_session(page)
         self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
-        self._seen = self._now()
         self.script_ms = 0.0
         self.task_ms = 0.0
 
-    def _now(self) -> tuple[float, float]:
+    def keep(self) -> None:
+        """Add what this page did so far."""
         metrics: list[dict[str, Any]] = self._session.send("Performance.getMetrics")["metrics"]
         found = {metric["name"]: 1000 * float(metric["value"]) for metric in metrics}
-        return found["ScriptDuration"], found["TaskDuration"]
-
-    def keep(self) -> None:
-        """Add what was done since the last call, or since the page began."""
-        now = self._now()
-        fresh = now[1] < self._seen[1]
-        script, task = (0.0, 0.0) if fresh else self._seen
-        self.script_ms += now[0] - script
-        self.task_ms += now[1] - task
-        self._seen = now
+        self.script_ms += found["ScriptDuration"]
+        self.task_ms += found["TaskDuration"]

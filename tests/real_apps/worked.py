@@ -86,7 +86,6 @@ def work(page: Page, gateway: Gateway, folder: Path, canaries: Canaries) -> Roun
     }
     for app, person in people.items():
         console = Console(page)
-        asked = len(gateway.asked)
         person.run()
         done.states[app] = person.state()
         done.cost[app] = {
@@ -94,10 +93,11 @@ def work(page: Page, gateway: Gateway, folder: Path, canaries: Canaries) -> Roun
             "task_ms": round(person.cost.task_ms, 1),
         }
         done.console[app] = console.said()
-        done.asked[app] = {
-            constant(f"{method} {path}") for method, _, path in gateway.asked[asked:]
-        }
         done.clicks[app] = person.clicks
         done.typed[app] = dict(person.typed)
     done.steps = in_lab.steps
+    for app, host in zip(APPS, (LAB_HOST, DATA_HOST), strict=True):
+        done.asked[app] = {
+            constant(f"{method} {path}") for method, at, path in gateway.asked if at == host
+        }
     return done
