@@ -117,7 +117,7 @@ def load_settings(
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        name = where.strip("`").removeprefix("$.") or "candor.toml"
+        name = _source(where.strip("`").removeprefix("$.") or FILE_NAME, environment, overrides)
         raise SettingsError(
             f"{name}: {what}. `candor settings` lists every setting with its range."
         ) from None
@@ -127,6 +127,27 @@ def load_settings(
         ) from None
     _check(settings)
     return settings
+
+
+def has_relay(directory: Path) -> bool:
+    """Tell whether a directory is one that `candor init` prepared."""
+    return (directory / FILE_NAME).is_file()
+
+
+def no_relay(directory: Path) -> SettingsError:
+    """Return the error of a command that was given a directory without a relay."""
+    return SettingsError(f"{directory} holds no relay. Run `candor init {directory}` first.")
+
+
+def _source(
+    where: str, environment: Mapping[str, str], overrides: Mapping[str, object] | None
+) -> str:
+    """Return how whoever set a setting calls it: its option, its variable, or its name."""
+    name = re.split(r"[.\[]", where)[0]
+    if (overrides or {}).get(name) is not None:
+        return f"--{name.replace('_', '-')}"
+    variable = f"{ENVIRONMENT_PREFIX}{name.upper()}"
+    return variable if variable in environment else where
 
 
 def _from_file(path: Path) -> dict[str, object]:

@@ -12,7 +12,7 @@ import click
 
 from relay.cli.templates import draft_toml, settings_toml
 from relay.consent.document import encode_key
-from relay.consent.origins import origin_fault
+from relay.consent.origins import is_loopback, origin_fault
 from relay.errors import InputError
 from relay.settings import FILE_NAME
 from relay.vault.keys import (
@@ -63,6 +63,7 @@ def init(
     relay = (relay or (DEMO_RELAY if demo else "")).rstrip("/")
     apps = tuple(app.rstrip("/") for app in apps) or ((DEMO_APP,) if demo else ())
     _check(given, relay, apps, demo=demo)
+    held = _load(given)
     directory.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     for name in (FILE_NAME, LEDGER_FILE, POLICY_FILE):
         if (directory / name).exists():
@@ -70,7 +71,7 @@ def init(
                 f"{directory} already holds {name}, which is not overwritten. Choose another "
                 "directory."
             )
-    public = _demo_keys(directory / "keys") if demo else _load(given)
+    public = _demo_keys(directory / "keys") if demo else held
     ledger = new_keys("ledger")
     write_private(directory / LEDGER_FILE, key_json(ledger))
     keys = {
@@ -82,7 +83,7 @@ def init(
     today = dt.datetime.now(dt.UTC).date()
     draft = draft_toml(relay, apps, keys, demo_from=today if demo else None)
     write_new(directory / POLICY_FILE, draft.encode(), 0o644)
-    _next_steps(directory, demo=demo)
+    _next_steps(directory, demo=demo, loopback=is_loopback(relay))
 
 
 def _check(given: dict[Role, Path], relay: str, apps: tuple[str, ...], *, demo: bool) -> None:
@@ -119,20 +120,20 @@ def _demo_keys(directory: Path) -> list[PublicKeys]:
     return parts
 
 
-def _next_steps(directory: Path, *, demo: bool) -> None:
+def _next_steps(directory: Path, *, demo: bool, loopback: bool) -> None:
     policy = directory / POLICY_FILE
     click.echo(f"Made {directory / FILE_NAME}, {directory / LEDGER_FILE} (secret) and {policy}.")
     if demo:
         click.echo("DEMONSTRATION: this machine holds all keys, so nobody is protected from it.")
     else:
-        click.echo(f"Fill in {policy}.")
+        click.echo(f"Fill in {policy} and hand it to the controller and the representative.")
     where = f"{directory}/keys/" if demo else ""
     signed = " ".join(str(policy.with_suffix(f".{role}.sig")) for role in _HOLDERS[:2])
     for line in (
         f"candor policy check {policy}",
         f"candor policy sign {policy} --key {where}controller.key.json",
         f"candor policy sign {policy} --key {where}representative.key.json",
-        f"candor serve {directory}",
+        f"candor serve {directory}{'' if loopback else ' --tls-cert cert.pem --tls-key key.pem'}",
         f"candor policy publish {policy} {signed}",
         f"candor enrol codes -n 1 --key {where}representative.key.json --policy {policy}",
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import gc
 import os
 import resource
@@ -22,10 +23,11 @@ import uvloop
 
 from relay.consent.document import decode_key
 from relay.consent.origins import LOOPBACK_HOSTS
-from relay.errors import SettingsError
+from relay.errors import InputError, SettingsError
 from relay.logs import set_up_logs
 from relay.rights.policies import Pinned, demo_refused
-from relay.settings import Settings, load_settings
+from relay.settings import Settings, has_relay, load_settings, no_relay
+from relay.vault.certificate import certificate_days
 from relay.vault.keys import load_keys
 from relay.web.app import Listener
 from relay.web.relay import Relay
@@ -63,6 +65,8 @@ def serve(
         "behind_proxy": behind_proxy or None,
     }
     settings = load_settings(directory, os.environ, overrides)
+    if not has_relay(directory) and not settings.path("ledger_key").exists():
+        raise no_relay(directory)
     set_up_logs(settings.log_level)
     tls = _tls_context(settings)
     _check_address(settings, tls)
@@ -97,8 +101,13 @@ async def _serve(settings: Settings, tls: ssl.SSLContext | None) -> None:
         port = await listener.start()
     except OSError as error:
         await listener.stop()
+        mend = (
+            "Ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), or choose another"
+            if isinstance(error, PermissionError)
+            else "Choose another"
+        )
         raise SettingsError(
-            f"Port {settings.port} cannot be used: {error.strerror or 'unknown'}. Choose another."
+            f"Port {settings.port} cannot be used: {error.strerror or 'unknown'}. {mend}."
         ) from None
     _settle_memory()
     log.info("serve.ready", port=port, host=settings.host, tls=tls is not None, demo=demo)
@@ -121,7 +130,21 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
             "tls_cert and tls_key: the certificate or its key cannot be read as PEM, or they do "
             "not belong together. Check both paths."
         ) from None
+    _warn_of_days(settings.path("tls_cert"))
     return context
+
+
+def _warn_of_days(chain: Path) -> None:
+    """Log a certificate that devices do not accept today: they would only say "not connected"."""
+    try:
+        days = certificate_days(chain.read_bytes())
+    except (OSError, InputError):
+        return  # OpenSSL read it; what it makes of it, devices will say
+    now = dt.datetime.now(dt.UTC)
+    if now > days.last:
+        log.warning("serve.certificate_expired")
+    elif now < days.first:
+        log.warning("serve.certificate_not_yet_valid")
 
 
 def _check_address(settings: Settings, tls: ssl.SSLContext | None) -> None:

@@ -11,20 +11,22 @@ from pathlib import Path
 import click
 import msgspec
 
-from relay.settings import Settings, load_settings, shown
+from relay.settings import Settings, has_relay, load_settings, no_relay, shown
 
 
 @click.command()
 @click.argument(
-    "directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]"
+    "directory", type=click.Path(path_type=Path, file_okay=False), required=False, metavar="[DIR]"
 )
 @click.option("--help-all", is_flag=True, help="Print every setting with unit, range and default.")
-def settings(directory: Path, *, help_all: bool) -> None:
+def settings(directory: Path | None, *, help_all: bool) -> None:
     """Print the effective settings of the relay in DIR as JSON; paths show as set or not."""
     if help_all:
         click.echo(describe_settings(), nl=False)
         return
-    values = shown(load_settings(directory, os.environ))
+    if directory is not None and not has_relay(directory):
+        raise no_relay(directory)
+    values = shown(load_settings(directory or Path(), os.environ))
     click.echo(msgspec.json.format(msgspec.json.encode(values), indent=2).decode())
 
 

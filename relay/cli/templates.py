@@ -9,11 +9,12 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 
-from relay.consent.origins import host_of, is_loopback
+from relay.consent.origins import DEFAULT_PORTS, host_of, is_loopback
 from relay.model import SIGNAL_BY_NAME
-from relay.settings import Settings
 
 DEMO_DAYS = 183
+_DEMO_HOSTS = ".corp.example"
+"""The demonstration's own apps have a part that is not recorded; a named one's is not known."""
 
 _POLICY = """\
 # The policy of this programme: what may be recorded, where, for whom, for how long.
@@ -80,6 +81,17 @@ excluded_paths = {excluded}
 signals = {signals}
 """
 
+_NO_APP = "".join(
+    f"# {line}\n"
+    for line in _APP.format(
+        number=1,
+        id='"crm"',
+        name='"CRM"',
+        origin='"https://crm.corp.example"',
+        excluded='["/payroll"]',
+        signals='["click", "pointer"]',
+    ).splitlines()
+)
 _DEMO = {
     "programme": "demo",
     "eligible": "Whoever tries Candor on this computer.",
@@ -96,16 +108,23 @@ _BLANK: dict[str, object] = {name: [] if name == "purposes" else "" for name in 
 
 def settings_toml(relay: str, keys: Mapping[str, str]) -> str:
     """Return candor.toml for a relay that devices reach at this origin."""
-    port = relay.removesuffix("/").rpartition(":")[2]
-    local_port = port if is_loopback(relay) and port.isdigit() else None
+    scheme, _, authority = relay.removesuffix("/").partition("://")
+    named = authority.removeprefix(host_of(relay.removesuffix("/"))).removeprefix(":")
+    port = int(named or DEFAULT_PORTS[scheme])
     lines = [
-        "# Settings of this relay; `candor settings` prints them all, docs/settings.md explains.",
+        "# Settings of this relay; `candor settings` prints them, `candor settings --help-all`",
+        "# explains each (in the source: relay/docs/settings.md).",
         "# Both public keys decide whose policies are accepted here.",
         f"controller_key = {_toml(keys['controller'])}",
         f"representative_key = {_toml(keys['representative'])}",
-        f"port = {local_port or Settings().port}",
-        "",
+        f"port = {port}",
     ]
+    if not is_loopback(relay):
+        lines += [
+            "# Where a proxy ends TLS: what it forwards to (host, port), and behind_proxy = true.",
+            'host = "0.0.0.0"',
+        ]
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -137,7 +156,8 @@ def draft_toml(
         apps="\n".join(
             _app(number, ids[number - 1], origin, demo=demo_from is not None)
             for number, origin in enumerate(apps, start=1)
-        ),
+        )
+        or _NO_APP,
     )
 
 
@@ -148,7 +168,7 @@ def _app(number: int, app_id: str, origin: str, *, demo: bool) -> str:
         id=_toml(app_id),
         name=_toml(app_id.upper() if len(app_id) <= len("crm") else app_id.capitalize()),
         origin=_toml(origin),
-        excluded=_toml(["/payroll"] if demo else []),
+        excluded=_toml(["/payroll"] if demo and host_of(origin).endswith(_DEMO_HOSTS) else []),
         signals=_toml(signals),
     )
 

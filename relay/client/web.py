@@ -22,6 +22,17 @@ _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _OK: Final = 200
 _SERVER_FAULT: Final = 500
 _MAX_DETAIL_CHARS: Final = 300
+_ADVICE: Final = {
+    9: "The relay's certificate is not valid yet. Check this computer's clock; if it is right, "
+    "tell whoever runs the relay.",
+    10: "The relay's certificate has expired. Check this computer's clock; if it is right, whoever "
+    "runs the relay has to renew the certificate.",
+    62: "The relay's certificate is for another host name. Check the address; if it is right, "
+    "whoever runs the relay needs a certificate with this name.",
+    64: "The relay's certificate is for another address. Use the host name that it is for.",
+}
+"""What to do, by `verify_code` of X509_verify_cert_error_string(3)."""
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 
 def tls_context(cafile: Path | None = None) -> ssl.SSLContext:
@@ -121,21 +132,34 @@ class Web:
                 # The kept connection was closed meanwhile, or the relay restarted.
                 self._connection.close()
                 response, answer = self._request(method, path, body, headers)
-        except ssl.SSLCertVerificationError:
+        except ssl.SSLCertVerificationError as error:
             self._connection.close()
             raise AccessError(
-                "The relay's certificate is not from a trusted authority. If your company has "
-                "its own, name its file with --cafile.",
+                _ADVICE.get(
+                    error.verify_code,
+                    "The relay's certificate is not from a trusted authority. If your company has "
+                    "its own, name its file with --cafile.",
+                ),
                 code="untrusted_relay",
             ) from None
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise CandorError(
-                f"The relay at {self.origin} cannot be reached. Check the address and the network.",
+                f"The relay at {self.origin} {self._trouble(error)}",
                 code="relay_unreachable",
                 retryable=True,
             ) from None
         return response.status, answer
+
+    def _trouble(self, error: Exception) -> str:
+        """Say why there was no answer, and what to do."""
+        if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+            return "does not use TLS. Give its address with http:// or set up its certificate."
+        # A relay with TLS answers plain HTTP with a TLS alert, or hangs up.
+        answered = isinstance(error, http.client.HTTPException | ConnectionResetError)
+        if answered and self.origin.startswith("http://"):
+            return "does not answer plain HTTP. Give its address with https:// if it uses TLS."
+        return "cannot be reached. Check the address and the network."
 
     def _request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

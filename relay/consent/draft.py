@@ -94,7 +94,7 @@ def _parse(text: bytes, *, is_json: bool) -> Mapping[str, object] | Fault:
 
 def _document(draft: Mapping[str, object]) -> dict[str, object]:
     """Fill in what is the same in every policy, and sort what has no order of its own."""
-    document = {"format": FORMAT, "notice": _NO_NOTICE, **_dates_as_text(draft)}
+    document = {"format": FORMAT, "notice": _NO_NOTICE, "apps": [], **_dates_as_text(draft)}
     apps = document.get("apps")
     if isinstance(apps, list):
         document["apps"] = sorted((_app(app) for app in apps), key=_number)

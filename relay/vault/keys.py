@@ -153,8 +153,13 @@ def load_keys(path: Path) -> KeyFile:
     """Read a private key file.
 
     Raises:
-        InputError: It is missing, readable by others, or damaged.
+        InputError: It is missing, readable by others, damaged, or a public file.
     """
+    if path.is_file() and _is_format(_read(path), PublicKeys):
+        raise InputError(
+            f"{path} holds public keys, and this step takes the private ones. Give the "
+            "ROLE.key.json that lies beside it on its holder's machine."
+        )
     check_private(path)
     try:
         keys = msgspec.json.decode(_read(path), type=KeyFile)
@@ -172,8 +177,14 @@ def load_public(path: Path) -> PublicKeys:
     Raises:
         InputError: It is missing, damaged, or a private file.
     """
+    data = _read(path)
+    if _is_format(data, KeyFile):
+        raise InputError(
+            f"{path} holds private keys, which stay with their holder. Give the ROLE.pub.json "
+            "that lies beside it."
+        )
     try:
-        keys = msgspec.json.decode(_read(path), type=PublicKeys)
+        keys = msgspec.json.decode(data, type=PublicKeys)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InputError(
             f"{path} is no public key file. Give the ROLE.pub.json that `candor keys new` wrote."
@@ -261,6 +272,15 @@ def _read(path: Path) -> bytes:
         raise InputError(
             f"The file {path} cannot be read: {error.strerror}. Check the path."
         ) from None
+
+
+def _is_format(data: bytes, kind: type[KeyFile | PublicKeys]) -> bool:
+    """Tell whether bytes can be read as this kind of key file."""
+    try:
+        msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _checked_names(path: Path, role: Role, keys: dict[str, str], *, private: bool) -> None:

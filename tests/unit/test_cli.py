@@ -286,6 +286,63 @@ def test_init_says_what_is_missing(tmp_path: Path, arguments: list[str], said: s
     assert not (tmp_path / "new").exists()
 
 
+def pilot(demo: Path, directory: Path, *arguments: object) -> str:
+    """Prepare a relay that is no demonstration, with the demonstration's public files."""
+    roles = ("controller", "representative", "research")
+    public = [part for role in roles for part in (f"--{role}", demo / f"keys/{role}.pub.json")]
+    return ok("init", directory, *public, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("relay", "host", "port"),
+    [
+        ("https://candor.corp.example", "0.0.0.0", 443),  # noqa: S104 - what a pilot listens on
+        ("https://candor.corp.example:8443/", "0.0.0.0", 8443),  # noqa: S104
+        ("https://127.0.0.1:9443", "127.0.0.1", 9443),
+        ("https://[::1]", "127.0.0.1", 443),
+    ],
+)
+def test_init_writes_where_devices_reach_the_relay(
+    demo: Path, tmp_path: Path, relay: str, host: str, port: int
+) -> None:
+    pilot(demo, tmp_path / "new", "--relay", relay)
+    settings = load_settings(tmp_path / "new", {})
+    assert (settings.host, settings.port) == (host, port)
+
+
+def test_a_draft_without_apps_shows_how_one_is_written(demo: Path, tmp_path: Path) -> None:
+    pilot(demo, tmp_path / "new", "--relay", "https://candor.corp.example")
+    draft = tmp_path / "new" / "policy.toml"
+    said = run("policy", "check", draft).output
+    assert "- apps: are 0. List 1 to 64." in said
+    assert "- programme: " in said
+    text = draft.read_text()
+    assert "# [[apps]]\n# app = 1\n" in text
+    table = text[text.index("# [[apps]]") : text.index("\n\n# Public keys")]
+    draft.write_text(text.replace(table, table.replace("# ", "")))
+    said = run("policy", "check", draft).output
+    assert "- apps" not in said
+    assert "- programme: " in said
+
+
+def test_only_the_demonstration_s_own_apps_have_an_excluded_part(tmp_path: Path) -> None:
+    for app, excluded in (("http://localhost:8000", 0), ("https://crm.corp.example", 1)):
+        directory = tmp_path / str(excluded)
+        ok("init", directory, "--demo", "--app", app)
+        policy = read_draft((directory / "policy.toml").read_bytes(), is_json=False).policy
+        assert len(policy.apps[0].excluded_paths) == excluded
+
+
+@pytest.mark.parametrize("command", ["serve", "settings"])
+def test_a_directory_without_a_relay_is_named(tmp_path: Path, command: str) -> None:
+    for directory in (tmp_path, tmp_path / "absent"):
+        result = run(command, directory)
+        assert result.exit_code == 2
+        assert result.output == (
+            f"candor: {directory} holds no relay. Run `candor init {directory}` first. [settings]\n"
+        )
+
+
 def test_init_overwrites_nothing(demo: Path) -> None:
     before = {path: path.read_bytes() for path in demo.rglob("*") if path.is_file()}
     result = run("init", demo, "--demo")
@@ -307,6 +364,7 @@ def test_init_takes_each_role_s_own_file(demo: Path, tmp_path: Path) -> None:
     result = run("init", tmp_path / "new", *public, "--relay", "https://c.example")
     assert result.exit_code == 2
     assert "is the research's, not the controller's" in result.output
+    assert not (tmp_path / "new").exists()
 
 
 def test_settings_are_shown_without_paths(demo: Path) -> None:

@@ -1,6 +1,7 @@
 """Key files are made once, for their owner only, and say what is wrong with them."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -93,11 +94,22 @@ def test_a_key_that_others_read_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_key_file_is_named(tmp_path: Path) -> None:
     private, public = save_keys(new_keys("controller"), tmp_path / "keys")
-    with pytest.raises(InputError, match="no public key file"):
+    with pytest.raises(InputError, match="holds private keys, which stay with their holder"):
         load_public(private)
-    public.chmod(0o600)
+    for mode in (0o644, 0o600):
+        public.chmod(mode)
+        with pytest.raises(InputError, match="holds public keys, and this step takes the private"):
+            load_keys(public)
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    other.chmod(0o600)
+    with pytest.raises(InputError, match="no public key file"):
+        load_public(other)
     with pytest.raises(InputError, match="no private key file"):
-        load_keys(public)
+        load_keys(other)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file"):
+        load_keys(tmp_path / "pipe")
     with pytest.raises(InputError, match="cannot be read"):
         load_keys(tmp_path / "absent")
     with pytest.raises(InputError, match="cannot be read"):

@@ -84,6 +84,21 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
         load(tmp_path, CANDOR_PROT="1")
 
 
+@pytest.mark.parametrize(
+    ("variables", "options", "said"),
+    [
+        ({"CANDOR_PORT": "abc"}, {}, "^CANDOR_PORT: "),
+        ({"CANDOR_EXTENSION_IDS": "a", "CANDOR_CREDIT": "0"}, {}, "^CANDOR_CREDIT: "),
+        ({"CANDOR_PORT": "1"}, {"port": 70_000}, "^--port: "),
+    ],
+)
+def test_whoever_set_it_wrong_finds_their_own_name_for_it(
+    tmp_path: Path, variables: dict[str, str], options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_settings(tmp_path, variables, options)
+
+
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "candor.toml").mkdir()
     with pytest.raises(SettingsError, match="cannot be read"):
