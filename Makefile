@@ -36,8 +36,8 @@ demo: build ## the whole path in a real browser, with a summary (HEADED=1 to wat
 	@$(BROWSER) $(PY) -m tests.demo $(ARGS)
 
 run: build ## a relay for your own browser, with instructions
-	@.ci/setup python browser
-	@$(BROWSER) $(PY) -m tests.demo.run_own $(ARGS)
+	@.ci/setup python node
+	@$(PY) -m tests.demo.run_own $(ARGS)
 
 build: ## the extension, into extension/dist/chromium and extension/dist/firefox
 	@.ci/setup node
@@ -74,7 +74,7 @@ test: setup build ## unit, vectors, guarantees, end to end (ONLY=FILE for one of
 	@$(if $(ONLY),,cd extension && $(NPX)/vitest run)
 	@$(BROWSER) $(PY) -m pytest $(or $(ONLY),$(SUITES)) $(ARGS)
 
-bench: setup build ## cost and throughput beside peers, 10 minutes (CANDOR_EFFORT=full: an hour)
+bench: setup build ## cost and throughput beside peers, 10 minutes (CANDOR_EFFORT=full: 40)
 	@$(BROWSER) $(PY) -m tests.bench $(ARGS)
 
 nightly: export CANDOR_EFFORT := full

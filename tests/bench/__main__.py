@@ -42,9 +42,9 @@ def main(words: list[str]) -> int:
     install.install(say)
     parts = words or PARTS
     if "recorders" in parts:
-        effort = recorders.Effort(5, 12) if full else recorders.Effort(3, 2)
+        effort = recorders.Effort(5, 6, 3) if full else recorders.Effort(3, 2, 1)
         _keep(results / "recorders.json", effort.repetitions, lambda: recorders.run(effort, say))
-    load = throughput.Effort(5, 2, 8) if full else throughput.Effort(3, 1, 3)
+    load = throughput.Effort(5, 2, 6) if full else throughput.Effort(3, 1, 3)
     if "relay" in parts:
         _keep(results / "relay.json", load.repetitions, lambda: throughput.run(load, say))
     if "profile" in parts:
@@ -61,6 +61,7 @@ def _keep(path: Path, repetitions: int, run: Callable[[], Iterable[dict[str, obj
         path,
         {
             "date": dt.datetime.now(dt.UTC).date().isoformat(),
+            "effort": "full" if os.environ.get("CANDOR_EFFORT") == "full" else "quick",
             "repetitions": repetitions,
             "machine": facts,
             "note": os.environ.get("BENCH_NOTE", ""),

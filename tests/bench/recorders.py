@@ -54,6 +54,8 @@ class Effort:
 
     repetitions: int
     blocks: int
+    large: int
+    """Repetitions that also try the large page."""
 
 
 class Bench:
@@ -171,6 +173,8 @@ def candor_bytes(flushes: list[dict[str, Any]]) -> dict[str, float]:
             rows = columns[signal.label]
             events[signal.label] = events.get(signal.label, 0) + (len(rows[0]) if rows else 0)
     raw = b"".join(plaintexts)
+    if not plaintexts:
+        raise RuntimeError("the extension handed nothing over; is the page an approved one?")
     sealed = sum(padded_length(4 + len(text)) + _TAG_BYTES for text in plaintexts)
     return {
         "raw_bytes": len(raw),
@@ -323,7 +327,7 @@ def run(effort: Effort, say: Callable[[str], None]) -> Iterator[dict[str, object
             for arm in ARMS:
                 before = load_average()
                 row = work(ready, arm, effort.blocks)
-                if arm != "rrweb, equal fidelity":
+                if repetition < effort.large and arm != "rrweb, equal fidelity":
                     row |= {"large": large(ready, arm)}
                 say(
                     f"{repetition + 1}/{effort.repetitions} {arm}: script {row['script_ms']:.0f} "

@@ -69,7 +69,8 @@ def _machine(results: dict[str, Any]) -> str:
     machine, rows = results["machine"], results["rows"]
     loads = [row["load_average_before"] for row in rows if "load_average_before" in row]
     return (
-        f"*{results['date']}, {results['repetitions']} interleaved repetitions; "
+        f"*{results['date']}, {results['effort']} effort, {results['repetitions']} interleaved "
+        f"repetitions; "
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}, Node {machine['node']}, "
         f"SQLite {machine['sqlite']}; load average before the runs "
@@ -142,7 +143,7 @@ def _recorders(results: dict[str, Any], folder: Path, where: str) -> str:
                 Spread.of(row["large"]["calls"] for row in found).text(0),
             )
             for name in ("none", "candor", "rrweb", "clarity")
-            if (found := select(rows, recorder=name))
+            if (found := [row for row in select(rows, recorder=name) if "large" in row])
         ),
     )
     bars(
