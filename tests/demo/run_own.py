@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from relay.consent.origins import is_loopback, join_origin
 from tests.support.browser import ROOT, SHIPPED
 from tests.support.relay import CandorFailedError, candor, environment
 
@@ -27,8 +28,8 @@ HELP = """Name the app that may be recorded, by its address in your browser:
   make run APP=https://intranet.example
 
 A demonstration keeps all keys on this machine, so the relay listens on this machine only."""
-LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 START_SECONDS = 30
+HOLDERS = ("controller", "representative")
 
 
 def app_origin(text: str) -> str:
@@ -38,14 +39,15 @@ def app_origin(text: str) -> str:
         ValueError: It is no address whose app can be approved; the message says what to do.
     """
     parts = urlsplit(text if "//" in text else f"https://{text}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    host = parts.netloc.rpartition("@")[2].lower()
+    origin = join_origin(parts.scheme, host) if parts.scheme in {"http", "https"} else None
+    if origin is None:
         message = f"{text} is no web address. Give one such as https://intranet.example."
         raise ValueError(message)
-    host = parts.netloc.rpartition("@")[2].lower()
-    if parts.scheme == "http" and re.sub(r":\d+$", "", host) not in LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(origin):
         message = f"{text} is not encrypted. Only an app on this machine may be http."
         raise ValueError(message)
-    return f"{parts.scheme}://{host}"
+    return origin
 
 
 def _free_port() -> int:
@@ -66,15 +68,20 @@ class OwnRelay:
         self.app = app
         self.folder = ROOT / "var" / "run" / re.sub(r"[^a-z0-9]+", "-", app)
         self.policy = self.folder / "policy.toml"
+        self.signatures = [self.folder / f"policy.{role}.sig" for role in HOLDERS]
+        self.log = self.folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.origin = ""
 
     def prepare(self) -> None:
-        """Make the programme's files and sign its policy, unless an earlier run did."""
+        """Make the programme's files and sign its policy, as far as no earlier run did."""
         if not self.policy.exists():
+            # The draft is written last: without it nothing was signed, served or stored here.
+            shutil.rmtree(self.folder, ignore_errors=True)
             origin = f"http://127.0.0.1:{_free_port()}"
             candor("init", self.folder, "--demo", "--relay", origin, "--app", self.app)
-            for role in ("controller", "representative"):
+        for role, signature in zip(HOLDERS, self.signatures, strict=True):
+            if not signature.exists() or not signature.stat().st_size:
                 key = self.folder / "keys" / f"{role}.key.json"
                 candor("policy", "sign", self.policy, "--key", key, "--yes")
         found = re.search(r'^relay = "([^"]+)"', self.policy.read_text("utf-8"), re.MULTILINE)
@@ -84,14 +91,14 @@ class OwnRelay:
         self.origin = found[1]
 
     def serve(self) -> None:
-        """Start the relay, wait until it answers, publish the policy.
+        """Start the relay, wait until it says that it listens, publish the policy.
 
         Raises:
-            TimeoutError: It did not start; the message says where its log is.
+            RuntimeError: It did not start; the message says why, and where its log is.
         """
-        log = self.folder / "serve.log"
         port = self.origin.rpartition(":")[2]
-        with log.open("ab") as output:
+        began = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "relay", "serve", str(self.folder), "--port", port],
                 cwd=ROOT,
@@ -102,22 +109,27 @@ class OwnRelay:
                 start_new_session=True,
             )
         until = time.monotonic() + START_SECONDS
-        while not self._answers():
+        # What answers at the address may be another relay, so this one's own word counts.
+        while not self._is_ready(began):
             if self.process.poll() is not None or time.monotonic() > until:
-                message = f"The relay did not start. Its log: {log}"
-                raise TimeoutError(message)
+                message = f"The relay did not start. {self.reason(began)}"
+                raise RuntimeError(message)
             time.sleep(0.1)
-        signatures = [
-            self.folder / f"policy.{role}.sig" for role in ("controller", "representative")
-        ]
-        candor("policy", "publish", self.policy, *signatures, "--relay", self.origin)
+        candor("policy", "publish", self.policy, *self.signatures, "--relay", self.origin)
 
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.origin}/healthz", timeout=2) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+    def _is_ready(self, began: int) -> bool:
+        lines = self.log.read_bytes()[began:].splitlines()
+        return any(
+            json.loads(line).get("event") == "serve.ready"
+            for line in lines
+            if line.startswith(b"{") and line.endswith(b"}")
+        )
+
+    def reason(self, began: int = 0) -> str:
+        """Return what the relay said last, and where it said it."""
+        lines = self.log.read_bytes()[began:].decode("utf-8", "replace").splitlines()
+        last = next((line for line in reversed(lines) if line.startswith("candor: ")), "")
+        return f"{last}\nIts log: {_shown(self.log)}".strip()
 
     def code(self) -> str:
         """Issue one enrolment string."""
@@ -166,6 +178,11 @@ The relay runs until you press Ctrl-C. To forget everything: remove {folder} and
 """
 
 
+def _one_line(error: Exception) -> str:
+    """Return what happened, without the command line of the `candor` that said it."""
+    return error.said.strip() if isinstance(error, CandorFailedError) else str(error)
+
+
 def main() -> int:
     """Run the relay until interrupted."""
     named = os.environ.get("APP") or (sys.argv[1] if len(sys.argv) > 1 else "")
@@ -176,18 +193,19 @@ def main() -> int:
         own = OwnRelay(app_origin(named))
         own.prepare()
     except (ValueError, CandorFailedError) as error:
-        print(error, file=sys.stderr)
+        print(_one_line(error), file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         own.serve()
         print(instructions(own, own.code()), flush=True)
-        if own.process is not None:
-            own.process.wait()
+        if own.process is not None and own.process.wait() != 0:
+            print(f"The relay ended. {own.reason()}", file=sys.stderr)
+            return 1
     except KeyboardInterrupt:
         print("Stopped. The same command goes on where this ended.")
-    except (TimeoutError, CandorFailedError) as error:
-        print(error, file=sys.stderr)
+    except (RuntimeError, CandorFailedError) as error:
+        print(_one_line(error), file=sys.stderr)
         return 1
     finally:
         own.stop()

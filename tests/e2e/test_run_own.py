@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.demo.run_own import app_origin
+from tests.demo.run_own import OwnRelay, app_origin
 from tests.support.browser import ROOT, SHIPPED, Browser
 from tests.support.human import Hand
 from tests.support.pages import agree, settled
@@ -163,6 +164,9 @@ def test_running_again_goes_on_with_the_same_programme(run: Run, own_app: str) -
 @pytest.mark.parametrize(
     ("named", "origin"),
     [
+        ("https://App.example:443", "https://app.example"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
         ("https://Intranet.example/start?x=1", "https://intranet.example"),
         ("intranet.example:8443", "https://intranet.example:8443"),
         ("http://localhost:8000/", "http://localhost:8000"),
@@ -172,7 +176,74 @@ def test_any_address_of_an_app_names_its_origin(named: str, origin: str) -> None
     assert app_origin(named) == origin
 
 
-@pytest.mark.parametrize("named", ["http://intranet.example", "ftp://intranet.example", "https://"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        *("http://intranet.example", "ftp://intranet.example", "https://"),
+        *("https://intranet.example:99999", "https://*.example"),
+    ],
+)
 def test_an_app_that_cannot_be_approved_is_refused_in_words(named: str) -> None:
     with pytest.raises(ValueError, match=r"\. (Give one|Only an app)"):
         app_origin(named)
+
+
+def started(app: str) -> subprocess.CompletedProcess[str]:
+    """Run the command behind the README's line to its end, which is a refusal."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.demo.run_own", app],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def own() -> Iterator[OwnRelay]:
+    """Give the relay of an app that nobody else names, and leave nothing behind."""
+    relay = OwnRelay(f"http://localhost:{20_000 + os.getpid() % 20_000}")
+    shutil.rmtree(relay.folder, ignore_errors=True)
+    yield relay
+    relay.stop()
+    shutil.rmtree(relay.folder, ignore_errors=True)
+
+
+def test_a_second_one_beside_it_says_why_it_does_not_start(own: OwnRelay) -> None:
+    own.prepare()
+    own.serve()
+    second = started(own.app)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert "The relay did not start. candor: " in second.stderr
+    assert "[store_locked]" in second.stderr
+    assert "serve.log" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert own.code().startswith("candor1.")
+
+
+@pytest.mark.parametrize("left", [("candor.toml",), ("candor.toml", "keys", "policy.toml")])
+def test_an_interrupted_start_is_repaired(own: OwnRelay, left: tuple[str, ...]) -> None:
+    own.prepare()
+    for path in own.folder.iterdir():
+        if path.name in left or path.name == "ledger.key":
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    own.prepare()
+    own.serve()
+    assert own.code().startswith("candor1.")
+
+
+def test_a_failing_command_is_told_in_its_own_line(own: OwnRelay) -> None:
+    own.prepare()
+    own.policy.write_text(own.policy.read_text("utf-8").replace("k = 10", "k = 0"), "utf-8")
+    own.signatures[0].unlink()
+    failed = started(own.app)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("candor: k: is 0.")
+    assert len(failed.stderr.splitlines()) == 1
