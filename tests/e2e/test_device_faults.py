@@ -1,4 +1,4 @@
-"""A wrong clock, a full, lost or damaged database, an app without access: told truly, lost only when counted."""
+"""A wrong clock, a full or damaged database, an app without access: told truly, lost counted."""
 
 from __future__ import annotations
 

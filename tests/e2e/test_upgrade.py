@@ -1,4 +1,4 @@
-"""An update of either side: scripts change hands in open tabs, versions meet or say that they do not."""
+"""An update of either side: scripts change hands in open tabs; versions meet, or say otherwise."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Playwright
 
 from tests.support.apps import CRM
@@ -67,6 +68,13 @@ def _update(browser: Browser, installed: Path, newer: Path, version: str) -> Non
     manifest = installed / "manifest.json"
     settings = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(settings | {"version": version}))
+    settings_page = browser.context.new_page()
+    settings_page.goto("chrome://extensions")
+    # What was loaded from a folder is loaded again in developer mode only.
+    settings_page.evaluate(
+        "chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true })"
+    )
+    settings_page.close()
     page = browser.blank()
     page.evaluate("void setTimeout(() => chrome.runtime.reload())")
     wait_until(
@@ -77,7 +85,7 @@ def _update(browser: Browser, installed: Path, newer: Path, version: str) -> Non
 def _version(browser: Browser) -> str:
     try:
         said = browser.ask({"kind": "diagnostics"})
-    except Exception:  # noqa: BLE001 - the extension's pages are gone while it reloads
+    except PlaywrightError:  # the extension's pages are gone while it reloads
         return ""
     return str(said.splitlines()[0].removeprefix("Candor: "))
 
