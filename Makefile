@@ -18,7 +18,7 @@ ONLY ?=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-SUITES := $(wildcard tests/unit tests/vectors tests/guarantees tests/e2e tests/real_apps)
+SUITES := $(wildcard tests/unit tests/vectors tests/fuzz tests/guarantees tests/e2e tests/real_apps)
 TYPED := relay $(wildcard tests/support tests/real_apps)
 
 CHECKS := check-ruff check-mypy check-layers check-docker check-biome check-tsc check-dist

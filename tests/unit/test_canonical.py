@@ -36,15 +36,6 @@ def test_a_spaced_copy_is_refused_unless_it_is_the_same_bytes(document: object) 
             read_canonical(spaced, max_bytes=1_000_000)
 
 
-@given(st.binary(max_size=40))
-def test_any_bytes_are_read_or_refused_by_name(body: bytes) -> None:
-    try:
-        value = read_canonical(body, max_bytes=100)
-    except InputError:
-        return
-    assert canonical(value) == body
-
-
 def test_the_form_is_sorted_unspaced_and_escapes_only_what_it_must() -> None:
     assert canonical({"b": [1, True], "a": 'é"\\\n\x01\x7f'}) == (
         '{"a":"é\\"\\\\\\n\\u0001\x7f","b":[1,true]}'.encode()

@@ -14,8 +14,7 @@ from relay.consent.policy import parse_policy
 from relay.dataset.events import Pseudonyms, events_of, table_lines
 from relay.dataset.opening import Opened, Tally, Validated, validate
 from relay.dataset.request import SignedRequest, make_request, read_request, request_sentences
-from relay.dataset.unlock import read_unlocked
-from relay.errors import InputError, SignatureError
+from relay.errors import InputError
 from relay.model import SegmentId, Seq, Signal, StreamId
 from relay.vault.keys import KeyFile
 from tests.vectors.craft import canonical_text, drawn, encoded, packed, policy_document
@@ -93,12 +92,6 @@ def test_other_files_are_no_requests(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError):
         read_request(path)
-
-
-@given(st.binary(max_size=200) | st.lists(st.binary(max_size=40), max_size=4).map(b"\n".join))
-def test_other_files_are_not_unlocked(data: bytes) -> None:
-    with pytest.raises((InputError, SignatureError)):
-        read_unlocked(data, request(), bytes(32))
 
 
 def opened(plaintext: bytes, group: int = 0, signals: int = 239) -> Opened:
