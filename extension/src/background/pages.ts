@@ -22,6 +22,8 @@ import { type StateParts, stateOf } from "./state.ts";
 import { sha256 } from "./vault.ts";
 
 const HOUR_MS = 3_600_000;
+/** How long a page waits for the relay before it says what has happened here. */
+const PATIENCE_MS = 1_500;
 
 export interface PageParts extends StateParts {
   readonly consent: Consent;
@@ -117,7 +119,9 @@ export class Pages {
     activity.clear();
     await this.#giveBack();
     void scopeChanged(false);
-    return consent.leaving();
+    // Whoever leaves sees at once that it has stopped; the page asks again for the confirmation.
+    const patience = new Promise<false>((done) => setTimeout(() => done(false), PATIENCE_MS));
+    return Promise.race([consent.leaving(), patience]);
   }
 
   /** Without a yes in force, Candor keeps no access to any page. */

@@ -34,6 +34,8 @@ const word = h("h1", { id: "state", "aria-live": "polite" });
 const said = h("p", { id: "said" });
 const next = h("p", { id: "next", class: "soft", "aria-live": "polite" });
 const dots = h("div", {});
+const dotsPlace = h("dd", {}, dots);
+const tenHeading = h("dt", {}, words.lastTen);
 const ten = h("dd", { class: "number", id: "ten" });
 const sent = h("dd", { class: "number", id: "sent" });
 const waiting = h("dd", { class: "number", id: "waiting" });
@@ -44,9 +46,9 @@ const figures = h(
   h(
     "dl",
     {},
-    h("dt", {}, words.lastTen),
+    tenHeading,
     ten,
-    h("dd", {}, dots),
+    dotsPlace,
     h("dt", {}, words.sent),
     sent,
     h("dt", {}, words.waiting),
@@ -119,6 +121,8 @@ function show(state: PopupState): void {
   say(message, "");
   demo.hidden = !state.demo;
   figures.hidden = !isEnrolled;
+  // Of a page that Candor cannot see it shows no figures, not even those of an app before it.
+  for (const part of [tenHeading, ten, dotsPlace, cost]) part.hidden = state.state === "not_here";
   dots.replaceChildren(dotsOf(state.dots));
   say(ten, eventsInWords(state.dots.reduce((sum, one) => sum + one, 0)));
   say(

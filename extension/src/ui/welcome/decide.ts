@@ -34,7 +34,7 @@ export function decision(
   const receipt = h("p", { class: "mono", translate: "no" });
   const yes = h("button", { type: "button", id: "yes" }, words.yes);
   const no = h("button", { type: "button", id: "no" }, words.no);
-  const hosts = and(policy.apps.flatMap(({ origins }) => origins.map((one) => new URL(one).host)));
+  const asked = h("p", { id: "asked" });
   let busy = false;
 
   const tell = (said: string, kind: "" | "problem" | "done" = ""): void => {
@@ -43,6 +43,13 @@ export function decision(
   };
   const changed = (): void => {
     const choices = cards.chosen();
+    const apps = policy.apps.filter(
+      ({ app }) => choices.length === 0 || choices.some((choice) => choice.app === app),
+    );
+    const hosts = and(apps.flatMap(({ origins }) => origins.map((one) => new URL(one).host)));
+    const more = asksAboutData() ? ` ${words.decideYesFirefox}` : "";
+    say(asked, words.decideYes(hosts) + more);
+    tell("");
     say(
       chosen,
       choices.length === 0 ? words.chosenNone : words.chosen(choiceInWords(policy, choices)),
@@ -104,7 +111,7 @@ export function decision(
       { id: "decide" },
       h("h2", {}, words.decideHeading),
       chosen,
-      h("p", {}, words.decideYes(hosts), asksAboutData() && ` ${words.decideYesFirefox}`),
+      asked,
       h("p", {}, words.decideNo(dayAt(Date.now() + NOT_AGAIN_MS))),
       h("div", { class: "choices" }, yes, no),
       message,
