@@ -111,6 +111,12 @@ describe("saying yes", () => {
     expect(facts.now.agreement).toBeNull();
   });
 
+  it("stands against a refusal that comes after its confirmation", async () => {
+    await consent.answer(GRANTS, "en", NOW);
+    await consent.grantRefused("policy_superseded");
+    expect(grantsInForce(facts.now.agreement)).toEqual(GRANTS);
+  });
+
   it("cannot go beyond the policy", async () => {
     const beyond = [{ app: 2, signals: ["click"] }] as const;
     await expect(consent.answer(beyond, "en", NOW)).rejects.toThrow(
@@ -156,6 +162,14 @@ describe("leaving", () => {
     await expect(consent.answer(GRANTS, "en", NOW)).rejects.toThrow(
       expect.objectContaining({ code: "withdrawal_pending" }),
     );
+  });
+
+  it("survives a refusal that nobody asked for", async () => {
+    relay = async () => undefined;
+    await consent.leave("en", NOW);
+    const leaving = facts.now.agreement;
+    await consent.grantRefused("policy_superseded");
+    expect(facts.now.agreement).toEqual(leaving);
   });
 
   it("is told with the receipt it follows and how far the stream went", async () => {

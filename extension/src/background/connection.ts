@@ -30,6 +30,8 @@ import type { BatchEntry, Entry, Outbox } from "./outbox.ts";
 
 /** A welcome is the proof of freshness, so a connection is renewed long before a day is over. */
 const RENEW_MS = 12 * 3_600_000;
+/** However long the relay asks to wait: a withdrawal must not be held back for longer. */
+const LONGEST_WAIT_MS = 600_000;
 const CLOSE_DONE = 1000;
 const CLOSE_FAULT = 4400;
 /** How a connection ends over what went wrong here; a disk that refuses passes, so that ends as any other. */
@@ -264,7 +266,8 @@ export class Connection {
         await partner.stopped(message.reason);
         return;
       case "retry":
-        this.#notBefore = Date.now() + message.afterMs * (1 + Math.random() / 2);
+        this.#notBefore =
+          Date.now() + Math.min(message.afterMs, LONGEST_WAIT_MS) * (1 + Math.random() / 2);
         return;
       case "pong":
         return;

@@ -226,8 +226,10 @@ export class Consent {
     this.#waiter?.resolve();
   }
 
-  /** Take the relay's refusal of a grant: nothing was granted. */
+  /** Take the relay's refusal of a grant under way: nothing was granted. What was confirmed, or is a leaving, stands. */
   async grantRefused(reason: string): Promise<void> {
+    const { agreement } = this.#facts.now;
+    if (agreement === null || agreement.isConfirmed || agreement.via === "withdraw") return;
     await this.#facts.put({ agreement: null });
     this.#waiter?.reject(refusal(reason));
   }
