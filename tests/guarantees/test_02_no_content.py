@@ -278,7 +278,7 @@ def leaky(
         tmp_path_factory.mktemp("leaky"),
         (
             "content/capture/key_timing.ts",
-            "row[1] = Math.min(Math.max(0, tickOf(event.timeStamp) - row[0]), MAX_TICKS);",
+            "row[1] = clamp(tick - row[0], 0, MAX_TICKS);",
             "row[1] = event.key.charCodeAt(0);",
         ),
         (

@@ -16,9 +16,9 @@ type Events = HTMLElementEventMap & WindowEventMap;
 /**
  * Finish what time has finished; when leaving, everything.
  *
- * @returns Whether something is still unfinished.
+ * @returns Something true if anything is still unfinished.
  */
-export type Settle = (now: number, leaving: boolean) => boolean;
+export type Settle = (now: number, leaving: boolean) => unknown;
 
 export interface Area {
   readonly config: CaptureConfig;
@@ -29,17 +29,24 @@ export interface Area {
   /** The elements an event passes; null if it must give nothing. Only while it is dispatched. */
   pathOf(event: Event): Path | null;
   /** Listen to input that passes all guards. */
-  on<K extends keyof Events>(type: K, handler: (event: Events[K], path: Path) => void): void;
-  /** Listen without the guards, to what tells nothing about a place in the page. */
-  onAny<E extends Event>(target: EventTarget, type: string, handler: (event: E) => void): void;
+  on<K extends keyof Events>(
+    type: K,
+    handler: (event: Events[K], path: Path, tick: number) => void,
+  ): void;
+  /** Listen to what a person or the browser made, without the other guards: to what tells nothing about a place in the page. */
+  onAny<E extends Event>(
+    target: EventTarget,
+    type: string,
+    handler: (event: E, tick: number) => void,
+  ): void;
   /** Run something on the page's thread: timed, and without ever failing into it. */
   run(work: () => void): void;
   /** Aborted when recording stops. */
   readonly stopped: AbortSignal;
 }
 
-/** Ticks of 10 ms since 1970. */
-export function tickOf(timeStamp: number): number {
+/** Ticks of 10 ms since 1970: of an event, or now. */
+export function tickOf(timeStamp = performance.now()): number {
   return Math.floor((performance.timeOrigin + timeStamp) / 10);
 }
 
@@ -70,23 +77,29 @@ export function openArea(
     pathOf(event) {
       let path = paths.get(event);
       if (path === undefined) {
-        path = event.isTrusted && area.isOpen() ? visiblePath(event) : null;
+        path = area.isOpen() ? visiblePath(event) : null;
         paths.set(event, path);
       }
       return path;
     },
     on(type, handler) {
-      area.onAny<Events[typeof type]>(root, type, (event) => {
+      area.onAny<Events[typeof type]>(root, type, (event, tick) => {
         const path = area.pathOf(event);
-        if (path !== null) handler(event, path);
+        if (path) handler(event, path, tick);
       });
     },
     onAny(target, type, handler) {
-      target.addEventListener(type, (event) => area.run(() => handler(event as never)), {
-        capture: true,
-        passive: true,
-        signal: stopped,
-      });
+      target.addEventListener(
+        type,
+        (event) => {
+          if (event.isTrusted) area.run(() => handler(event as never, tickOf(event.timeStamp)));
+        },
+        {
+          capture: true,
+          passive: true,
+          signal: stopped,
+        },
+      );
     },
     run(work) {
       const begin = performance.now();

@@ -16,7 +16,7 @@ export function read<N extends object, K extends keyof N>(
   name: K,
   ...args: unknown[]
 ): Value<N[K]> {
-  const value = Reflect.get(Reflect.getPrototypeOf(node) ?? node, name, node);
+  const value = Reflect.get(Reflect.getPrototypeOf(node) as object, name, node);
   return typeof value === "function" ? value.apply(node, args) : value;
 }
 

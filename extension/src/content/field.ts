@@ -20,7 +20,7 @@ let checked: { element: Element; until: number; visible: boolean } | undefined;
 
 /** The class of an element as a field, seen or not: 1-8, `UNKNOWN_FIELD` or `NO_FIELD`. */
 export function classOf(element: Element): number {
-  switch (read(element, "localName")) {
+  switch (element.localName) {
     case "input": {
       const { type } = element as HTMLInputElement;
       return INPUT_TYPES.findIndex((types) => types.split(" ").includes(type)) + 1 || NO_FIELD;

@@ -20,7 +20,8 @@ export const LONGEST_HELD_TICKS = 3_000;
 /** The wheel and keys scroll for this long at most: what moves later was moved by the page. */
 export const SCROLLS_MS = 1_000;
 /** Without input for this long, the person is idle; looked at four times in it. */
-export const IDLE_MS = 60_000;
+export const IDLE_TICKS = 6_000;
+export const LOOK_IDLE_MS = 15_000;
 /** Looking whether a field is visible costs the page a layout. */
 export const LOOK_AGAIN_MS = 1_000;
 

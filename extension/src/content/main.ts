@@ -67,8 +67,8 @@ function recordFrame(): () => void {
   }
 
   function apply(config: CaptureConfig | null): void {
-    if (config === null) stop();
-    if (config === null || signal.aborted) return;
+    if (!config) stop();
+    if (!config || signal.aborted) return;
     const now = [config.app, config.signals, ...config.excludedPaths].join();
     if (now === known && arrival === AMID) return;
     known = now;

@@ -22,7 +22,7 @@ export function isOpen(excludedPaths: readonly string[]): boolean {
     if (protocol.startsWith("http") && isExcludedPath(pathname, excludedPaths)) return false;
     if (view === view.parent) return true;
     const frame = view.frameElement;
-    if (frame === null || isWithinPrivate(frame)) return false;
+    if (!frame || isWithinPrivate(frame)) return false;
     view = view.parent;
   }
 }

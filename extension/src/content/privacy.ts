@@ -8,7 +8,7 @@ import { openOrClosedShadowRoot } from "../browser.ts";
 import { isElement, isShadowRoot, type Path, read } from "./element.ts";
 
 const FIELDS = "input,select,textarea";
-const SENSITIVE = "input[type=password],input[type=hidden]";
+const SENSITIVE = "[type=password],[type=hidden]";
 const SENSITIVE_PURPOSE = /(?:^|\s)(?:one-time-code|current-password|new-password|cc-\S+)(?=\s|$)/i;
 
 const sensitive = new WeakSet<Element>();
@@ -42,7 +42,7 @@ function isPrivate(element: Element): boolean {
 /** Tell whether an element or anything around it is private, through slots and shadow roots. */
 export function isWithinPrivate(element: Element): boolean {
   let node: Node | null = element;
-  while (node !== null) {
+  while (node) {
     if (isElement(node) && isPrivate(node)) return true;
     node = isShadowRoot(node)
       ? node.host
@@ -67,15 +67,15 @@ export function remember(root: Document | ShadowRoot): void {
 function innermost(
   outer: Element,
   find: (root: ShadowRoot) => Element | null,
-  roots: (Document | ShadowRoot)[],
+  roots: (Document | ShadowRoot)[] = [],
 ): Element | null {
   let inner = outer;
-  for (let root = rootOf(inner); root !== null; root = rootOf(inner)) {
+  for (let root = rootOf(inner); root; root = rootOf(inner)) {
     roots.push(root);
     const found = find(root);
     if (found === inner) break;
-    if (found === null || found.getRootNode() !== root) return null;
-    inner = found;
+    if (!root.contains(found)) return null;
+    inner = found as Element;
   }
   return inner;
 }
@@ -83,9 +83,9 @@ function innermost(
 /** Tell whether what stands at a point of the view now must give nothing. */
 export function isPrivateAt(x: number, y: number): boolean {
   const outer = document.elementFromPoint(x, y);
-  if (outer === null) return false;
-  const inner = innermost(outer, (root) => root.elementFromPoint(x, y), []);
-  return inner === null || isWithinPrivate(inner);
+  if (!outer) return false;
+  const inner = innermost(outer, (root) => root.elementFromPoint(x, y));
+  return !inner || isWithinPrivate(inner);
 }
 
 /**
@@ -110,10 +110,8 @@ export function visiblePath(event: Event): Path | null {
     );
   }
   // These may be about to turn a password into text.
-  if (event.type === "pointerdown" || event.type === "keydown") roots.forEach(remember);
+  if (/down$/.test(event.type)) roots.forEach(remember);
   const isHidden =
-    inner === null ||
-    [target, ...around].some(isPrivate) ||
-    (inner !== target && isWithinPrivate(inner));
+    !inner || [target, ...around].some(isPrivate) || (inner !== target && isWithinPrivate(inner));
   return isHidden ? null : [target, ...around];
 }

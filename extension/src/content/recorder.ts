@@ -70,7 +70,7 @@ export function record(
   let settles: (Settle | undefined)[] = [];
 
   function settle(leaving: boolean): boolean {
-    const now = tickOf(performance.now());
+    const now = tickOf();
     return settles.filter((one) => one?.(now, leaving)).length > 0;
   }
 

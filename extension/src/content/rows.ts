@@ -35,7 +35,7 @@ export function addRow(rows: Rows, ...row: Row): Row {
 
 /** Tick of the oldest row, NEVER if nothing is ready. */
 export function firstTick({ all: [row] }: Rows): number {
-  return row === undefined || row[1] === NEVER ? NEVER : row[0];
+  return !row || row[1] === NEVER ? NEVER : row[0];
 }
 
 /**
@@ -61,7 +61,7 @@ export function takeColumns(rows: Rows, t0: number, isPath: boolean): number[][]
   return ready[0]?.map(column) ?? null;
 }
 
-/** Keep a number within bounds. */
-export function clamp(value: number, low: number, high: number): number {
+/** Keep a number within bounds, by default the same on both sides of 0. */
+export function clamp(value: number, low: number, high = -low): number {
   return Math.min(high, Math.max(low, value));
 }

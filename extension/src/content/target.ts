@@ -1,7 +1,7 @@
 /** What was pointed at: an element as a code from closed vocabularies, never anything that the page wrote. */
 
 import { LANDMARK_CODES, packTarget, ROLE_CODES } from "../shared/vocabulary.ts";
-import { type Path, read } from "./element.ts";
+import type { Path } from "./element.ts";
 
 /** Controls, by tag or role: what is inside one of them means the control. */
 const CONTROLS = new Set(
@@ -24,34 +24,32 @@ const SECTIONING = "article,aside,main,nav,section";
 /** The part of the interface that an event means: the nearest control, or else the innermost element. */
 export interface Target {
   readonly element: Element;
-  readonly code: number;
+  readonly packed: number;
 }
 
 function roleOf(element: Element): string {
-  const roles = (read(element, "getAttribute", "role") ?? "").toLowerCase().split(/\s+/);
+  const roles = (element.getAttribute("role") ?? "").toLowerCase().split(/\s+/);
   return roles.find((role) => ROLE_CODES.has(role)) ?? "";
 }
 
 /** The nearest landmark around. */
 function landmarkOf(path: readonly Element[]): string {
   for (const element of path) {
-    const tag = read(element, "localName");
-    const isPart = PAGE_ENDS.test(tag) && read(element, "closest", SECTIONING) !== null;
+    const tag = element.localName;
+    const isPart = PAGE_ENDS.test(tag) && element.closest(SECTIONING) !== null;
     const words = [roleOf(element), isPart ? "" : (LANDMARK_TAGS[tag] ?? tag)];
     const found = words.find((word) => LANDMARK_CODES.has(word));
-    if (found !== undefined) return found;
+    if (found) return found;
   }
   return "";
 }
 
 /** Find what an event means. */
 export function targetOf(path: Path): Target {
-  const at = path.findIndex(
-    (one) => CONTROLS.has(read(one, "localName")) || CONTROLS.has(roleOf(one)),
-  );
+  const at = path.findIndex((one) => CONTROLS.has(one.localName) || CONTROLS.has(roleOf(one)));
   const around = path.slice(Math.max(at, 0));
   const element = around[0] ?? path[0];
-  const tag = read(element, "localName");
+  const tag = element.localName;
   const type = tag === "input" ? (element as HTMLInputElement).type : "";
-  return { element, code: packTarget(tag, roleOf(element), type, landmarkOf(around)) };
+  return { element, packed: packTarget(tag, roleOf(element), type, landmarkOf(around)) };
 }

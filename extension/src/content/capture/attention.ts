@@ -2,15 +2,14 @@
 
 import { type Area, tickOf } from "../area.ts";
 import { ACTIVE, BLURRED, FOCUSED, HIDDEN, IDLE, VISIBLE } from "../codes.ts";
-import { IDLE_MS } from "../limits.ts";
+import { IDLE_TICKS, LOOK_IDLE_MS } from "../limits.ts";
 import { isTop } from "../place.ts";
 import { addRow, type Rows } from "../rows.ts";
 
 export function attention(area: Area, rows: Rows): undefined {
   if (!isTop) return;
-  const record = (state: number, at = performance.now()): void => {
-    if (!area.isOpen()) return;
-    addRow(rows, tickOf(at), state);
+  const record = (state: number, tick = tickOf()): void => {
+    if (area.isOpen()) addRow(rows, tick, state);
   };
 
   let before: number[] = [];
@@ -21,22 +20,20 @@ export function attention(area: Area, rows: Rows): undefined {
     for (const state of now) if (!before.includes(state)) record(state);
     before = now;
   };
-  area.onAny(document, "visibilitychange", look);
-  area.onAny(window, "focus", look);
-  area.onAny(window, "blur", look);
+  for (const change of ["visibilitychange", "focus", "blur"]) area.onAny(window, change, look);
   look();
 
-  let last = performance.now();
+  let last = tickOf();
   let idle = false;
   const timer = setInterval(() => {
-    if (idle || performance.now() - last < IDLE_MS) return;
+    if (idle || tickOf() - last < IDLE_TICKS) return;
     idle = true;
     area.run(() => record(IDLE));
-  }, IDLE_MS / 4);
+  }, LOOK_IDLE_MS);
   area.stopped.onabort = () => clearInterval(timer);
   for (const input of ["pointermove", "pointerdown", "keydown", "wheel"] as const) {
-    area.on(input, (event) => {
-      last = event.timeStamp;
+    area.on(input, (_, __, tick) => {
+      last = tick;
       if (idle) record(ACTIVE, last);
       idle = false;
     });

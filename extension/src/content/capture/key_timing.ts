@@ -1,11 +1,11 @@
 /** Key timing: when a key went down and how long it was held, by class; never which key. */
 
-import { type Area, type Settle, tickOf } from "../area.ts";
+import type { Area, Settle } from "../area.ts";
 import { CORRECT, NO_FIELD, UNKNOWN_FIELD } from "../codes.ts";
 import { fieldOf } from "../field.ts";
 import { classOf } from "../keys.ts";
 import { LONGEST_HELD_TICKS, MAX_TICKS, NEVER } from "../limits.ts";
-import { addRow, type Row, type Rows } from "../rows.ts";
+import { addRow, clamp, type Row, type Rows } from "../rows.ts";
 
 export function keyTiming(area: Area, rows: Rows): Settle {
   /** Rows of the keys held at this moment, by place on the keyboard; emptied at release. */
@@ -16,20 +16,20 @@ export function keyTiming(area: Area, rows: Rows): Settle {
     held.clear();
     rows.all = rows.all.filter((row) => row[1] !== NEVER);
   };
-  area.on("keydown", (event, path) => {
+  area.on("keydown", (event, path, tick) => {
     const kind = classOf(event);
     if (event.repeat || kind === 0) return;
     const field = fieldOf(path);
     // Outside of fields, letters may belong to something that only looks like no password box.
     if (field === UNKNOWN_FIELD || (field === NO_FIELD && kind <= CORRECT)) return;
     if (held.has(event.code)) giveUp();
-    held.set(event.code, addRow(rows, tickOf(event.timeStamp), NEVER, kind));
+    held.set(event.code, addRow(rows, tick, NEVER, kind));
   });
   // Unguarded, since the release of a key says nothing about where the focus went meanwhile.
-  area.onAny(area.root, "keyup", (event: KeyboardEvent) => {
+  area.onAny(area.root, "keyup", (event: KeyboardEvent, tick) => {
     const row = held.get(event.code);
-    if (row === undefined || !event.isTrusted) return;
-    row[1] = Math.min(Math.max(0, tickOf(event.timeStamp) - row[0]), MAX_TICKS);
+    if (!row) return;
+    row[1] = clamp(tick - row[0], 0, MAX_TICKS);
     held.delete(event.code);
     rows.due();
   });

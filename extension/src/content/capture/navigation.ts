@@ -29,30 +29,16 @@ export function navigation(area: Area, rows: Rows, arrival: Arrival): Settle | u
   };
 
   if (area.isOpen()) {
-    since = tickOf(performance.now());
+    since = tickOf();
     if (arrival !== AMID) arrive(since, arrival, fromApp, fromDwell);
   }
   const { navigation } = window;
-  /** The browser's own buttons give the page no other input. */
-  let asked = false;
-  area.onAny(navigation, "navigate", (event: NavigateEvent) => {
-    asked = event.isTrusted && event.userInitiated;
-  });
-  area.onAny(navigation, "currententrychange", (event: NavigationCurrentEntryChangeEvent) => {
-    const tick = tickOf(event.timeStamp);
+  area.onAny(navigation, "currententrychange", (event: NavigationCurrentEntryChangeEvent, tick) => {
     if (!area.isOpen()) leave(tick);
-    else if (
-      event.isTrusted &&
-      (asked || navigator.userActivation.isActive) &&
-      (since === undefined || event.from.url !== navigation.currentEntry?.url)
-    ) {
-      arrive(tick, WITHIN, since === undefined ? 0 : app, tick - (since ?? tick));
+    else if (navigator.userActivation.isActive && event.from.url !== navigation.currentEntry?.url) {
+      arrive(tick, WITHIN, since ? app : 0, tick - (since ?? tick));
     }
-    asked = false;
   });
   // Recording that ends here, as by a pause, is a leave as well.
-  return (tick, leaving) => {
-    if (leaving) leave(tick);
-    return false;
-  };
+  return (tick, leaving) => leaving && leave(tick);
 }

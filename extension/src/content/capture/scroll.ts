@@ -5,7 +5,7 @@
  * itself could tell anything.
  */
 
-import { type Area, tickOf } from "../area.ts";
+import type { Area } from "../area.ts";
 import { NO_FIELD } from "../codes.ts";
 import { isElement, read } from "../element.ts";
 import { classOf } from "../field.ts";
@@ -14,18 +14,13 @@ import { addRow, clamp, type Rows } from "../rows.ts";
 
 const INPUTS =
   "pointermove pointerdown pointerup pointercancel wheel touchmove keydown beforeinput".split(" ");
-/** Wheel, touch and pressing. */
-const MOVERS = /^[wt]|down$/;
-const SCROLLS = /^(?: |Arrow.+|Home|End|Page.+|Tab)$/;
+/** What scrolls: events by type, keys by name. */
+const MOVERS = /^(?:wheel|touch|pointerdown| |Arrow|Page|Home|End)/;
 
 type Position = readonly [x: number, y: number];
 
 function positionOf(element: Element): Position {
   return [Math.round(read(element, "scrollLeft")), Math.round(read(element, "scrollTop"))];
-}
-
-function bound(pixels: number): number {
-  return clamp(pixels, -MAX_SCROLL, MAX_SCROLL);
 }
 
 export function scroll(area: Area, rows: Rows): undefined {
@@ -39,28 +34,24 @@ export function scroll(area: Area, rows: Rows): undefined {
     for (const element of path) {
       if (!before.has(element)) before.set(element, positionOf(element));
     }
+    const { key, type, buttons } = event as Event & { key?: string; buttons?: number };
     const end = performance.now() + SCROLLS_MS;
-    const isPointed = event instanceof MouseEvent;
-    if (!path[0] || (!isPointed && classOf(path[0]) !== NO_FIELD)) until = 0;
-    else if (event instanceof KeyboardEvent) {
-      if (!SCROLLS.test(event.key)) return;
+    if (!path[0] || (!(event instanceof MouseEvent) && classOf(path[0]) !== NO_FIELD)) until = 0;
+    else if (MOVERS.test(key ?? type)) {
       // If nothing has the focus, keys move what was pressed last.
-      for (const element of path) movable.add(element);
-      until = end;
-    } else if (MOVERS.test(event.type)) {
-      movable = new Set(path);
-      until = isPointed && event.buttons > 0 ? NEVER : end;
-    } else if (until === NEVER && isPointed && event.buttons === 0) until = end;
+      movable = new Set(key ? [...movable, ...path] : path);
+      until = buttons ? NEVER : end;
+    } else if (until === NEVER && buttons === 0) until = end;
   };
   for (const input of INPUTS) area.onAny(area.root, input, hear);
-  area.on("scroll", ({ target, timeStamp }) => {
+  area.on("scroll", ({ target }, _, tick) => {
     const moved = target && isElement(target) ? target : document.scrollingElement;
-    if (moved === null) return;
+    if (!moved) return;
     const [x, y] = positionOf(moved);
     const [fromX, fromY] = before.get(moved) ?? [x, y];
     before.set(moved, [x, y]);
     const isMoved = performance.now() < until && movable.has(moved) && classOf(moved) === NO_FIELD;
     if (!isMoved || (x === fromX && y === fromY)) return;
-    addRow(rows, tickOf(timeStamp), bound(x - fromX), bound(y - fromY));
+    addRow(rows, tick, clamp(x - fromX, -MAX_SCROLL), clamp(y - fromY, -MAX_SCROLL));
   });
 }
