@@ -26,7 +26,7 @@ def mutate_json(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
     try:
         document = json.loads(seed)
         other = json.loads(draw.choice(seeds))
-    except ValueError:
+    except (ValueError, RecursionError):
         return mutate_bytes(draw, seeds)
     try:
         for _ in range(draw.choice((0, 1, 1, 1, 1, 2, 3))):

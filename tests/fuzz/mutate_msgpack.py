@@ -26,7 +26,7 @@ def mutate_msgpack(draw: random.Random, seeds: Sequence[bytes]) -> bytes:
     try:
         tree = msgpack.unpackb(seed, strict_map_key=False)
         other = msgpack.unpackb(draw.choice(seeds), strict_map_key=False)
-    except (ValueError, msgpack.UnpackException):
+    except (ValueError, TypeError, msgpack.UnpackException):
         return mutate_bytes(draw, seeds)
     try:
         for _ in range(draw.choice((0, 1, 1, 1, 2, 3))):
