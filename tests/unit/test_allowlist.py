@@ -1,5 +1,6 @@
 """A page is in an app, outside, or excluded; doubt counts as outside."""
 
+import time
 from urllib.parse import quote
 
 import pytest
@@ -165,3 +166,10 @@ def test_any_text_has_an_answer(text: str) -> None:
     for url in (text, f"https://{text}", f"https://crm.corp.example{text}"):
         assert isinstance(match_app(url, POLICY.apps), Match | NoMatch)
     assert isinstance(match(f"https://crm.corp.example.{text}", POLICY), NoMatch)
+
+
+@pytest.mark.parametrize("piece", [".", ". ", " ", "%2e", "a.", "/."])
+def test_a_path_is_read_in_one_pass_however_long(piece: str) -> None:
+    started = time.thread_time()
+    match_app(f"https://crm.corp.example/{piece * 10_000}x", POLICY.apps)
+    assert time.thread_time() - started < 1

@@ -80,3 +80,17 @@ def test_what_has_no_form_is_refused_with_its_place(value: object) -> None:
 def test_a_long_body_is_not_looked_at() -> None:
     with pytest.raises(InputError, match="longer than 3 bytes"):
         read_canonical(b"[12]", max_bytes=3)
+
+
+@pytest.mark.parametrize("depth", [17, 300, 480, 700, 990, 10_000])
+def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
+    assert read_canonical(b"[" * 16 + b"]" * 16, max_bytes=100)
+    for body in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
+        with pytest.raises(InputError):
+            read_canonical(body, max_bytes=100_000)
+
+
+def test_a_refusal_does_not_quote_the_keys_on_the_way() -> None:
+    with pytest.raises(InputError) as raised:
+        read_canonical(b'{"a":{"secret":null}}', max_bytes=100)
+    assert "secret" not in str(raised.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import msgspec
 import pytest
 from hypothesis import strategies as st
@@ -87,3 +89,14 @@ def test_it_reads_the_enrolment_strings_that_are_issued() -> None:
     found = parse_enrolment(f"\n {text} ")
     assert (found.relay, found.code) == ("https://candor.corp.example", code)
     assert code.hex() not in repr(found)
+
+
+def test_lists_that_claim_more_than_is_there_take_no_room() -> None:
+    boasting = b"\xdd\x00\x00\xff\xff" * 1_000 + bytes(65_536)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError):
+            unpack_array(boasting)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()

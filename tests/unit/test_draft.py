@@ -124,3 +124,12 @@ def test_a_demonstration_can_be_signed_as_it_is_written() -> None:
     assert [app.id for app in read.apps] == ["crm", "wiki", "crm-3"]
     assert read.window.last_day == "2027-05-25"
     assert canonical({}) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "text", [b"k = " + b"9" * 5_000, b"k = " + b"[" * 2_000, b"k" + b".k" * 2_000 + b" = 1"]
+)
+def test_what_no_policy_holds_is_one_fault(text: bytes) -> None:
+    assert [found.field for found in draft_faults(text, is_json=False)] == ["draft"]
+    as_json = text.replace(b"k = ", b'{"k":') + b"}"
+    assert [found.field for found in draft_faults(as_json, is_json=True)] == ["draft"]

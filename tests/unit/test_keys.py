@@ -150,3 +150,12 @@ def test_a_word_is_spelled_as_the_proposal_spells_it(monkeypatch: pytest.MonkeyP
     known = bytes([127, 0, 0, 1, 63, 84, 220, 193]) + bytes(8) + b"beyond"
     monkeypatch.setattr("relay.vault.words.labelled_hash", lambda *_: known)
     assert key_words(b"")[:4] == ["lusab", "babad", "gutih", "tugad"]
+
+
+def test_bytes_that_are_no_text_are_no_key_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b'{"format":"candor-keys-v1","name":"\xff"}')
+    path.chmod(0o600)
+    for load in (load_keys, load_public):
+        with pytest.raises(InputError, match="key file"):
+            load(path)

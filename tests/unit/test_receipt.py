@@ -122,3 +122,17 @@ def test_each_misfit_has_its_reason() -> None:
     assert check(notice="ac" * 32) is ReceiptRefusal.NOTICE_MISMATCH
     assert check(grants=[{"app": 2, "signals": ["click"]}]) is ReceiptRefusal.EXCEEDS_POLICY
     assert check(grants=[{"app": 1, "signals": ["hover"]}]) is ReceiptRefusal.EXCEEDS_POLICY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "x - at `$.secret"},
+        {"x - at `$.secret": 1},
+        {"grants": [{"app": 1, "signals": [], "x - at `$.secret": 1}]},
+    ],
+)
+def test_what_looks_like_a_place_is_not_quoted_either(changes: dict[str, Any]) -> None:
+    with pytest.raises(ReceiptError) as raised:
+        parse_receipt(canonical(receipt_document(**changes)))
+    assert "secret" not in str(raised.value)

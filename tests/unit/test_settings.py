@@ -117,3 +117,26 @@ def test_what_is_shown_holds_no_path(tmp_path: Path) -> None:
     assert values["data_dir"] == "(set)"
     assert values["tls_key"] == ""
     assert values["controller_key"] == KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port = " + "9" * 5_000,
+        "port = " + "[" * 2_000,
+        "idle_timeout_s = inf",
+        "idle_timeout_s = nan",
+        "port.port.port = 1",
+    ],
+)
+def test_what_no_setting_holds_is_refused_by_name(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError):
+        load(tmp_path, text)
+
+
+def test_variables_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load(tmp_path, CANDOR_PORT="\udcff")
+    (tmp_path / "candor.toml").write_bytes(b"host = '\xff'")
+    with pytest.raises(SettingsError, match="no TOML"):
+        load_settings(tmp_path, {})

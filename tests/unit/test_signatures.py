@@ -116,3 +116,10 @@ def test_an_enrolment_string_pins_relay_and_policy_keys_and_signs_its_code() -> 
     assert read == code
     assert is_valid(POLICY.key("codes"), signature, "candor/v1/code", "pilot", code)
     assert not is_valid(POLICY.key("codes"), signature, "candor/v1/code", "other", code)
+
+
+def test_bytes_that_are_no_text_are_no_signature_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b'{"format":"candor-signature-v1","role":"\xff"}')
+    with pytest.raises(InputError, match="no policy signature"):
+        read_signature(path)

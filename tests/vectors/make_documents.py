@@ -122,6 +122,16 @@ POLICY_REFUSED: dict[str, tuple[str, str, Json]] = {
     "retention_too_long": ("Retention is at most 1 096 days", "retention_days", 1_097),
     "no_purpose": ("A programme has a purpose", "purposes", []),
     "purpose_of_two_lines": ("A purpose is one line", "purposes", ["one\ntwo"]),
+    "email_with_control": (
+        "An email is printable",
+        "contacts.representative.email",
+        "no\x1cbody@corp.example",
+    ),
+    "email_with_byte_order_mark": (
+        "An email holds nothing that is not seen",
+        "contacts.representative.email",
+        "nobody@corp.example\ufeff",
+    ),
     "email_without_at": ("An email has an @", "contacts.representative.email", "nobody"),
     "contact_missing": (
         "Someone answers for data protection",
@@ -148,6 +158,11 @@ POLICY_REFUSED: dict[str, tuple[str, str, Json]] = {
         {"first_day": "2027-01-01", "last_day": "2026-12-31"},
     ),
     "window_too_long": ("The window is at most 1 096 days", "window.last_day", "2030-11-24"),
+    "day_of_year_zero": (
+        "Days are of the common era",
+        "window",
+        {"first_day": "0000-01-01", "last_day": "0000-12-31"},
+    ),
     "day_that_is_none": ("Days are real", "window.first_day", "2026-02-30"),
     "notice_in_capitals": ("Hashes are lower case", "notice", "A" * 64),
     "demo_from_elsewhere": ("A demonstration runs on this computer only", "mark", "demo"),
@@ -283,6 +298,10 @@ ENROLMENT_REFUSED: dict[str, tuple[str, str]] = {
         "Nothing follows the four parts",
         "candor1." + encoded(packed(*_PARTS) + b"\0"),
     ),
+    "longer_form": (
+        "The parts have msgpack's shortest form",
+        "candor1." + encoded(packed(*_PARTS).replace(b"\xc4", b"\xc5\0", 1)),
+    ),
     "five_parts": ("There are four parts", _line(*_PARTS, 1)),
     "short_code": ("A code has 16 bytes", _line(RELAY, _FINGERPRINT, _CODE[:10], _CODE_SIGNATURE)),
     "relay_over_http": ("A relay is https", _line("http://candor.corp.example", *_PARTS[1:])),
@@ -304,7 +323,7 @@ def make() -> Iterator[tuple[str, Vector]]:
             f"page_{name}",
             vector("page", claim, url=url, apps=policy_document()["apps"], answer=answer),
         )
-    for name, line in (("whole", _LINE), ("with_white_space", f"  {_LINE}\n")):
+    for name, line in (("whole", _LINE), ("with_white_space", f"\ufeff  {_LINE}\n")):
         yield (
             f"enrolment_{name}",
             vector(
