@@ -16,7 +16,8 @@ from tests.fuzz.judging import REFUSED, judge
 from tests.fuzz.targets import TARGETS
 
 IS_FULL: Final = os.environ.get("CANDOR_EFFORT") == "full"
-DRAWN: Final = 40_000 if IS_FULL else 1_000
+DRAWN: Final = 20_000 if IS_FULL else 1_000
+pytestmark = [pytest.mark.timeout(900)] if IS_FULL else []
 SLOW: Final = {"request_file": 4, "key_file": 4, "signature_file": 4, "settings_file": 4}
 """Targets that need a file for each input get this many times fewer."""
 MAX_ROOM: Final = 8 * 1_024 * 1_024
