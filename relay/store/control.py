@@ -103,18 +103,23 @@ def insert_device(
     db: sqlite3.Connection, key: DeviceKey, participant_key: bytes, sealed_code: bytes, day: Day
 ) -> bool:
     """Add a device without any receipt; False if its key is known already."""
-    statement = """INSERT INTO devices VALUES ($1, $2, $3, $4, NULL, 0, $5)
+    row = secrets.randbits(_ROW_BITS)
+    statement = """INSERT INTO devices VALUES ($1, $2, NULL, 0, $3)
                    ON CONFLICT (device_key) DO NOTHING"""
-    values = (secrets.randbits(_ROW_BITS), key, participant_key, sealed_code, day)
-    return db.execute(sql(statement), values).rowcount == 1
+    if db.execute(sql(statement), (row, key, day)).rowcount == 0:
+        return False
+    values = (row, participant_key, sealed_code)
+    db.execute(sql("INSERT INTO enrolments VALUES ($1, $2, $3)"), values)
+    return True
 
 
 def find_device(db: sqlite3.Connection, key: DeviceKey) -> DeviceRow | None:
     """Return the device with this key, or None."""
     row = db.execute(
         sql(
-            """SELECT device, participant_key, newest_receipt, epoch, contact_day
-               FROM devices WHERE device_key = $1"""
+            """SELECT devices.device, participant_key, newest_receipt, epoch, contact_day
+               FROM devices JOIN enrolments ON enrolments.device = devices.device
+               WHERE device_key = $1"""
         ),
         (key,),
     ).fetchone()

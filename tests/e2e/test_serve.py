@@ -198,9 +198,10 @@ async def test_a_no_leaves_the_same_rows_as_a_yes(serving: Serving) -> None:
         await wire.socket.close()
     shapes = rows(
         serving,
-        """SELECT devices.epoch, contact_day, length(devices.sealed_code), count(DISTINCT receipt),
+        """SELECT devices.epoch, contact_day, length(sealed_code), count(DISTINCT receipt),
                   count(DISTINCT streams.stream)
-           FROM devices JOIN receipts USING (device) JOIN streams USING (device)
+           FROM devices JOIN enrolments USING (device) JOIN receipts USING (device)
+                JOIN streams USING (device)
            GROUP BY devices.device""",
     )
     assert len(shapes) == 2

@@ -18,11 +18,16 @@ CREATE TABLE spent_codes (
 CREATE TABLE devices (
   device INTEGER PRIMARY KEY,
   device_key BLOB NOT NULL UNIQUE,
-  participant_key BLOB NOT NULL,
-  sealed_code BLOB NOT NULL,
   newest_receipt BLOB,
   epoch BIGINT NOT NULL,
   contact_day BIGINT NOT NULL
+);
+
+-- Apart from devices because every commit looks at epochs: small rows stay in memory.
+CREATE TABLE enrolments (
+  device INTEGER PRIMARY KEY,
+  participant_key BLOB NOT NULL,
+  sealed_code BLOB NOT NULL
 );
 
 CREATE TABLE receipts (
