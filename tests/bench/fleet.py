@@ -44,7 +44,7 @@ from relay.protocol.transcript import (
 from relay.vault.keys import load_keys
 from relay.vault.seal import OpeningKey, seal, seal_batch
 from relay.vault.sign import SigningKey
-from tests.bench.servers import Candor
+from tests.bench.servers import ROOT, Candor
 from tests.bench.sockets import Socket
 from tests.support.relay import candor
 
@@ -55,6 +55,7 @@ DECLARED: Final = int(Signal.POINTER | Signal.CLICK | Signal.HOVER | Signal.SCRO
 POOL: Final = 512
 TRANSPORT: Final = 1
 """WebSocket, as protocol.md section 4 numbers it."""
+MIGRATIONS: Final = ROOT / "relay" / "store" / "migrations"
 _AT_ONCE: Final = 100
 _DAY_S: Final = 86_400
 
@@ -87,7 +88,9 @@ def make_fleet(folder: Path, count: int) -> Fleet:
         folder: Holds `relay/`, the relay folder to copy, and the fleet's own file.
         count: Devices, at least.
     """
-    kept = folder / f"fleet-{count}-{time.time_ns() // (_DAY_S * 10**9)}.pickle"
+    schema = b"".join(path.read_bytes() for path in sorted(MIGRATIONS.rglob("*.sql")))
+    made_from = hashlib.sha256(schema).hexdigest()[:16]
+    kept = folder / f"fleet-{count}-{int(time.time()) // _DAY_S}-{made_from}.pickle"
     if kept.exists():
         fleet: Fleet = pickle.loads(kept.read_bytes())  # noqa: S301 - written below
         return fleet

@@ -42,12 +42,14 @@ def bars(
     for heading, items in groups:
         parts.append(f'<text x="8" y="{y + 14}" font-weight="600">{escape(heading)}</text>')
         y += _HEAD
-        scale = (_WIDTH - _LEFT - 130) / max(spread.most for _, spread in items)
+        room = _WIDTH - _LEFT - 130
+        # An outlier's line is cut at the edge rather than making every bar small.
+        scale = room / max(min(spread.most, 1.5 * spread.middle) for _, spread in items)
         for name, spread in items:
             width = max(1.0, spread.middle * scale)
             colour = _OURS if name.startswith(ours) else _THEIRS
             middle = y + _BAR / 2
-            least, most = _LEFT + spread.least * scale, _LEFT + spread.most * scale
+            least, most = _LEFT + spread.least * scale, _LEFT + min(spread.most * scale, room)
             label = f"{_number(spread.middle)} {escape(unit)}"
             parts += [
                 f'<text x="{_LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>',
