@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+import relay.cli.early  # noqa: F401 - first, for its effect
 from relay import __version__
 from relay.cli.enrol import enrol
 from relay.cli.init import init

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -430,3 +431,19 @@ def test_the_installed_command_ends_in_one_line_without_traceback(tmp_path: Path
     (line,) = done.stderr.splitlines()
     assert line.startswith("candor: ")
     assert line.endswith("[input]")
+
+
+@pytest.mark.parametrize(("command", "code"), [("serve", 0), ("settings", -signal.SIGTERM)])
+def test_serve_hears_sigterm_while_it_is_still_loading(command: str, code: int) -> None:
+    loading = f"""
+import os, signal, sys
+class Told:
+    def find_spec(self, name, *_):
+        if name == "uvloop":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Told())
+sys.argv = ["candor", "{command}", "absent"]
+import relay.cli
+"""
+    ended = subprocess.run([sys.executable, "-c", loading], cwd=REPOSITORY, check=False, timeout=60)
+    assert ended.returncode == code
