@@ -195,9 +195,17 @@ class Firefox:
         return str(self.privileged(f"{_POLICY}.extension.backgroundState", self.id))
 
     def stop_background(self) -> None:
-        """Stop the background page as if it had been idle; what needs it next starts it anew."""
-        self.privileged(_STOP, self.id)
-        wait_until(lambda: self.background() == "stopped")
+        """Stop the background page as if it had been idle; what needs it next starts it anew.
+
+        That may be at once, so only the browser itself can tell that it stood still.
+
+        Raises:
+            LookupError: It did not stop.
+        """
+        state = self.privileged(_STOP, self.id)
+        if state != "stopped":
+            message = f"the background page is {state} after it was told to stop"
+            raise LookupError(message)
 
     # ------------------------------------------------------------------------------ the extension
 
@@ -262,7 +270,11 @@ class Firefox:
 
 _POLICY = "id => WebExtensionPolicy.getByID(id)"
 _ORIGIN = f"{_POLICY}.getURL('').replace(/\\/$/, '')"
-_STOP = f"{_POLICY}.extension.terminateBackground({{ disableResetIdleForTest: true }})"
+_STOP = """async id => {
+  const { extension } = WebExtensionPolicy.getByID(id);
+  await extension.terminateBackground({ disableResetIdleForTest: true });
+  return extension.backgroundState;
+}"""
 _PROMPT = """() => {
   const prompt = document.getElementById("addon-webext-permissions-notification");
   if (!prompt || PopupNotifications.panel.state !== "open") return null;
