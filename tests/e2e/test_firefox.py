@@ -270,6 +270,7 @@ def test_paused_from_the_popup_it_records_nothing(
     popup.front()
     popup.click("#resume")
     popup.wait_for_text("Recording")
+    time.sleep(SETTLE_S)  # until the page's own script has heard it too
     _click_some(crm, 2)
     popup.close()
     assert _clicked(setting, browser, start) == 2
