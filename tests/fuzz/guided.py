@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> None:
             return bytes(atheris.Mutate(data, most))
         seeds = target.seeds()
         changed = rest
-        with contextlib.suppress(UnicodeDecodeError):  # as text, it must be text
+        # What libFuzzer made may be no seed: no text, no lines, nested past copying.
+        with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
             changed = target.mutate(draw, [rest, rest, draw.choice(seeds)])
         return (data[: len(data) - len(rest)] + changed)[:most]
 

@@ -30,3 +30,11 @@ class Target(NamedTuple):
     read: Callable[[bytes], str]
     errors: tuple[type[CandorError], ...]
     is_public: bool = False
+
+
+def as_text(data: bytes) -> str:
+    """Return an input as text: UTF-8 with lone surrogates, or else one character for each byte."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -23,7 +23,7 @@ from tests.fuzz import seeds
 from tests.fuzz.mutate_json import mutate_json
 from tests.fuzz.mutate_msgpack import mutate_msgpack
 from tests.fuzz.mutation import Draw, mutate_text
-from tests.fuzz.target import MAX_DOCUMENT_BYTES, Target
+from tests.fuzz.target import MAX_DOCUMENT_BYTES, Target, as_text
 
 
 def _canonical(body: bytes) -> str:
@@ -51,12 +51,12 @@ _APPS: Final = msgspec.convert(seeds.APPS, tuple[App, ...])
 
 
 def _url(text: bytes) -> str:
-    found = match_app(text.decode("utf-8", "surrogatepass"), _APPS)
+    found = match_app(as_text(text), _APPS)
     return str(found.app) if isinstance(found, Match) else found.reason
 
 
 def _enrolment(text: bytes) -> str:
-    found = parse_enrolment(text.decode("utf-8", "surrogatepass"))
+    found = parse_enrolment(as_text(text))
     parts = (found.fingerprint, found.code, found.code_signature)
     return " ".join((found.relay, *(part.hex() for part in parts)))
 

@@ -28,7 +28,7 @@ from tests.fuzz import seeds
 from tests.fuzz.mutate_json import mutate_json
 from tests.fuzz.mutate_msgpack import mutate_msgpack
 from tests.fuzz.mutation import Draw, mutate_bytes, mutate_text
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, as_text
 
 
 class _Bringing(Web):
@@ -166,7 +166,7 @@ def _settings_file(path: Path) -> str:
 
 def _settings_environment(text: bytes) -> str:
     """Read `NAME=text` lines as an environment."""
-    lines = text.decode("utf-8", "surrogatepass").splitlines()
+    lines = as_text(text).splitlines()
     pairs = [line.partition("=") for line in lines]
     settings = load_settings(
         Path("nowhere"),
