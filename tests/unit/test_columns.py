@@ -165,3 +165,13 @@ def test_every_signal_has_names_for_its_columns() -> None:
     assert {signal: len(names) for signal, names in COLUMN_NAMES.items()} == {
         signal: len(values) for signal, values in VALUES.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("plaintext", "code"),
+    [(b"", "columns_malformed"), (b"\x91", "columns_malformed"), (b"\xc0", "columns_bound")],
+)
+def test_what_is_no_array_is_refused(plaintext: bytes, code: str) -> None:
+    with pytest.raises(ColumnsError) as raised:
+        decode_columns(plaintext, 3, 0, 1)
+    assert raised.value.code == code
