@@ -169,7 +169,7 @@ def test_every_signal_has_names_for_its_columns() -> None:
 
 @pytest.mark.parametrize(
     ("plaintext", "code"),
-    [(b"", "columns_malformed"), (b"\x91", "columns_malformed"), (b"\xc0", "columns_bound")],
+    [(b"", "columns_malformed"), (b"\x9f", "columns_malformed"), (b"\xc0", "columns_bound")],
 )
 def test_what_is_no_array_is_refused(plaintext: bytes, code: str) -> None:
     with pytest.raises(ColumnsError) as raised:
