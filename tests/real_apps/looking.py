@@ -19,6 +19,11 @@ _RANDOM: Final = re.compile(
     r"|\b\d+(?:\.\d+)?ms\b"
 )
 
+_PASSING: Final = " jp-mod-refreshing"
+"""JupyterLab's file browser says so every few seconds, while it looks for new files."""
+STILL_MS: Final = 700
+LOOKS: Final = 15
+
 _ELEMENTS: Final = """() => {
   const lines = [];
   const walk = (node, depth) => {
@@ -47,9 +52,22 @@ _ELEMENTS: Final = """() => {
 
 
 def page_state(page: Page) -> list[str]:
-    """Return elements with attributes, values and texts, shadow roots included, and globals."""
+    """Return elements with attributes, values and texts, shadow roots included, and globals.
+
+    Waits until the page is still, for some seconds at most.
+    """
+    state = _look(page)
+    for _ in range(LOOKS):
+        page.wait_for_timeout(STILL_MS)
+        before, state = state, _look(page)
+        if state == before:
+            break
+    return state
+
+
+def _look(page: Page) -> list[str]:
     lines: list[str] = page.evaluate(_ELEMENTS)
-    return [constant(line) for line in lines]
+    return [constant(line.replace(_PASSING, "")) for line in lines]
 
 
 def constant(text: str) -> str:

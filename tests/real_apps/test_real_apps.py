@@ -260,7 +260,8 @@ def test_the_work_ends_the_same(compared: Comparison, app: str) -> None:
     first = compared.without[0].states[app]
     for done in compared.without[1:] + compared.recorded:
         state = done.states[app]
-        assert _differences(first["page"], state["page"]) == ""
+        different = _differences(first["page"], state["page"])
+        assert not different, different
         assert state == first
 
 
