@@ -9,7 +9,7 @@ import { isElement, isShadowRoot, type Path, read } from "./element.ts";
 
 const FIELDS = "input,select,textarea";
 const SENSITIVE = "[type=password],[type=hidden]";
-const SENSITIVE_PURPOSE = /(?:^|\s)(?:one-time-code|current-password|new-password|cc-\S+)(?=\s|$)/i;
+const SENSITIVE_PURPOSE = /(?<!\S)(?:(?:current|new)-password|one-time-code|cc-\S+)(?!\S)/i;
 
 const sensitive = new WeakSet<Element>();
 
@@ -51,9 +51,13 @@ export function isWithinPrivate(element: Element): boolean {
   return false;
 }
 
-/** Look at the fields there are now, so that a later change of their type hides nothing. */
+/**
+ * Look at the fields there are now, so that a later change of their type hides nothing.
+ *
+ * Kind by kind: this runs at each key, and browsers find one tag several times faster than a list of selectors.
+ */
 export function remember(root: Document | ShadowRoot): void {
-  for (const field of read(root, "querySelectorAll", FIELDS)) isPrivate(field);
+  for (const tag of FIELDS.split(",")) read(root, "querySelectorAll", tag).forEach(isPrivate);
 }
 
 /**

@@ -19,7 +19,7 @@ const LANDMARK_TAGS: Readonly<Record<string, string>> = {
 };
 /** The header of an article is not the page's banner. */
 const PAGE_ENDS = /^(?:header|footer)$/;
-const SECTIONING = "article,aside,main,nav,section";
+const SECTIONING = "article,main,nav,section,aside";
 
 /** The part of the interface that an event means: the nearest control, or else the innermost element. */
 export interface Target {
@@ -28,15 +28,15 @@ export interface Target {
 }
 
 function roleOf(element: Element): string {
-  const roles = (element.getAttribute("role") ?? "").toLowerCase().split(/\s+/);
-  return roles.find((role) => ROLE_CODES.has(role)) ?? "";
+  const roles = element.getAttribute("role")?.toLowerCase().split(/\s+/);
+  return roles?.find((role) => ROLE_CODES.has(role)) ?? "";
 }
 
 /** The nearest landmark around. */
 function landmarkOf(path: readonly Element[]): string {
   for (const element of path) {
     const tag = element.localName;
-    const isPart = PAGE_ENDS.test(tag) && element.closest(SECTIONING) !== null;
+    const isPart = PAGE_ENDS.test(tag) && element.closest(SECTIONING);
     const words = [roleOf(element), isPart ? "" : (LANDMARK_TAGS[tag] ?? tag)];
     const found = words.find((word) => LANDMARK_CODES.has(word));
     if (found) return found;
