@@ -1,7 +1,7 @@
 /** What was pointed at: an element as a code from closed vocabularies, never anything that the page wrote. */
 
 import { LANDMARK_CODES, packTarget, ROLE_CODES } from "../shared/vocabulary.ts";
-import type { Path } from "./element.ts";
+import { type Path, read } from "./element.ts";
 
 /** Controls, by tag or role: what is inside one of them means the control. */
 const CONTROLS = new Set(
@@ -18,8 +18,7 @@ const LANDMARK_TAGS: Readonly<Record<string, string>> = {
   nav: "navigation",
 };
 /** The header of an article is not the page's banner. */
-const PAGE_ENDS = /^(?:header|footer)$/;
-const SECTIONING = "article,main,nav,section,aside";
+const PART = ":is(article,aside,main,nav,section) :is(header,footer)";
 
 /** The part of the interface that an event means: the nearest control, or else the innermost element. */
 export interface Target {
@@ -36,8 +35,10 @@ function roleOf(element: Element): string {
 function landmarkOf(path: readonly Element[]): string {
   for (const element of path) {
     const tag = element.localName;
-    const isPart = PAGE_ENDS.test(tag) && element.closest(SECTIONING);
-    const words = [roleOf(element), isPart ? "" : (LANDMARK_TAGS[tag] ?? tag)];
+    const words = [
+      roleOf(element),
+      read(element, "matches", PART) ? "" : (LANDMARK_TAGS[tag] ?? tag),
+    ];
     const found = words.find((word) => LANDMARK_CODES.has(word));
     if (found) return found;
   }
